@@ -1,0 +1,15 @@
+// Version and the one switch of the library: header-only (the default) or compiled once.
+#pragma once
+
+#define CHORUS_VERSION_MAJOR 0
+#define CHORUS_VERSION_MINOR 1
+#define CHORUS_VERSION_PATCH 0
+#define CHORUS_VERSION_STRING "0.1.0"
+
+// With CHORUS_SEPARATE_COMPILATION defined, headers only declare, and exactly one translation unit of the program
+// includes <chorus/src.hpp>. The CMake target chorus::compiled does both. Without it every body is inline.
+#ifdef CHORUS_SEPARATE_COMPILATION
+#define CHORUS_DECL
+#else
+#define CHORUS_DECL inline
+#endif

@@ -1,0 +1,82 @@
+// Header fields as one block of text: one allocation, in wire order, copied straight into an HTTP/1.1 request.
+#pragma once
+
+#include <chorus/config.hpp>
+
+#include <cstddef>
+#include <iterator>
+#include <string>
+#include <string_view>
+
+namespace chorus::http {
+
+/// One field, as views into the block that holds it.
+struct header {
+    std::string_view name;
+    std::string_view value;
+};
+
+/// A list of header fields in the order they were added. Names compare without case. Values hold no CR, LF or NUL.
+class headers {
+ public:
+    class iterator;
+
+    /// Appends a field. The caller has checked name and value: see `is_valid_name`, `is_valid_value`.
+    headers& add(std::string_view name, std::string_view value);
+    /// Appends all fields of another list.
+    headers& add(const headers& others);
+    /// Removes every field of that name, then appends this one.
+    headers& set(std::string_view name, std::string_view value);
+    /// Removes every field of that name.
+    headers& remove(std::string_view name);
+    void clear() noexcept { block_.clear(); }
+
+    /// The value of the first field of that name, or an empty view. `contains` tells an empty value from none.
+    std::string_view get(std::string_view name) const noexcept;
+    bool contains(std::string_view name) const noexcept;
+
+    iterator begin() const noexcept;
+    iterator end() const noexcept;
+    bool empty() const noexcept { return block_.empty(); }
+
+    /// The whole block as HTTP/1.1 sends it: `name: value CRLF` for each field.
+    const std::string& block() const noexcept { return block_; }
+
+    /// RFC 9110 section 5.1: a token.
+    static bool is_valid_name(std::string_view name) noexcept;
+    /// RFC 9110 section 5.5, stricter: no control character but tab.
+    static bool is_valid_value(std::string_view value) noexcept;
+
+ private:
+    std::string block_;
+};
+
+class headers::iterator {
+ public:
+    using value_type = header;
+    using difference_type = std::ptrdiff_t;
+    using iterator_category = std::forward_iterator_tag;
+
+    iterator() noexcept = default;
+    explicit iterator(std::string_view rest) noexcept : rest_(rest) {}
+    header operator*() const noexcept;
+    iterator& operator++() noexcept;
+    iterator operator++(int) noexcept {
+        iterator before = *this;
+        ++*this;
+        return before;
+    }
+    bool operator==(const iterator& other) const noexcept { return rest_.size() == other.rest_.size(); }
+
+ private:
+    std::string_view rest_;
+};
+
+/// Compares header names: ASCII letters without case.
+bool equal_names(std::string_view left, std::string_view right) noexcept;
+
+}  // namespace chorus::http
+
+#ifndef CHORUS_SEPARATE_COMPILATION
+#include <chorus/impl/http/headers.ipp>
+#endif

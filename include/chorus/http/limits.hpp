@@ -1,0 +1,20 @@
+// The named limits of one call.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+namespace chorus::http {
+
+/// How long and how large one call may become. Each limit that passes has an error of its own.
+/// The time spent waiting for a connection counts against `pool_wait` and `total`, never against the others.
+struct limits {
+    std::chrono::milliseconds pool_wait = std::chrono::minutes(10);   ///< `errc::pool_timed_out`
+    std::chrono::milliseconds connect = std::chrono::seconds(5);      ///< `errc::connect_timed_out`; DNS, TCP and TLS
+    std::chrono::milliseconds first_byte = std::chrono::minutes(10);  ///< `errc::first_byte_timed_out`
+    std::chrono::milliseconds total = std::chrono::minutes(10);       ///< `errc::deadline_exceeded`
+    std::size_t head_bytes = 64 * 1024;                               ///< `errc::head_too_large`
+    std::size_t body_bytes = 64 * 1024 * 1024;                        ///< `errc::body_too_large`
+};
+
+}  // namespace chorus::http

@@ -1,0 +1,69 @@
+// A connected byte stream that never blocks: the one face of TLS, plain TCP and the test stream.
+#pragma once
+
+#include <chorus/async/awaitable.hpp>
+
+#include <boost/asio/any_completion_handler.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/system/error_code.hpp>
+
+#include <cstddef>
+#include <span>
+
+namespace chorus::net {
+
+/// What one non-blocking step came to.
+enum class io_status {
+    done,        ///< `bytes` were moved, at least one.
+    want_read,   ///< Nothing moved: try again when the stream is readable.
+    want_write,  ///< Nothing moved: try again when the stream is writable.
+    end,         ///< The peer ended the stream in order (TLS: close_notify; TCP: FIN).
+    failed,      ///< The stream is broken; `error` says how.
+};
+
+struct io_result {
+    io_status status = io_status::done;
+    std::size_t bytes = 0;
+    boost::system::error_code error = {};
+};
+
+enum class readiness { read, write };
+
+/// A connected stream. A step does what it can now and says what to wait for; no step blocks and none throws.
+/// One step at a time: a read and a write may alternate, and one wait at most is outstanding.
+class stream {
+ public:
+    using wait_handler = asio::any_completion_handler<void(boost::system::error_code)>;
+
+    virtual ~stream() = default;
+
+    /// Reads what is there, up to the size of `buffer`.
+    virtual io_result read_some(std::span<char> buffer) noexcept = 0;
+
+    /// Writes what fits now. After `want_*` the next attempt must begin with the same bytes.
+    virtual io_result write_some(std::span<const char> bytes) noexcept = 0;
+
+    /// Completes when a step may make progress. Cancellation: total; completes with `operation_aborted`.
+    /// `cancel` and `close` do the same to it. The handler is never invoked from inside this function.
+    virtual void async_wait_ready(readiness what, wait_handler handler) = 0;
+
+    /// Aborts the outstanding wait, if there is one.
+    virtual void cancel() noexcept = 0;
+
+    /// Says goodbye without waiting (TLS: close_notify is sent if it fits) and closes the socket.
+    virtual void close() noexcept = 0;
+
+    /// Tells whether an idle stream is still good: open, and with nothing to read.
+    virtual bool is_idle_and_open() noexcept = 0;
+
+    virtual executor get_executor() noexcept = 0;
+
+    /// The wait as an asynchronous operation, with any completion token: `void(error_code)`.
+    template <class CompletionToken>
+    auto async_wait(readiness what, CompletionToken&& token) {
+        return asio::async_initiate<CompletionToken, void(boost::system::error_code)>(
+            [this](auto handler, readiness wanted) { async_wait_ready(wanted, std::move(handler)); }, token, what);
+    }
+};
+
+}  // namespace chorus::net

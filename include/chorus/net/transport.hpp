@@ -1,0 +1,39 @@
+// The seam between what a call means and how it travels. Replace it with a fake, a recorder or a proxy.
+#pragma once
+
+#include <chorus/async/awaitable.hpp>
+#include <chorus/error.hpp>
+#include <chorus/http/limits.hpp>
+#include <chorus/http/message.hpp>
+
+namespace chorus::net {
+
+/// Counts of a connection pool.
+struct pool_stats {
+    std::size_t in_use = 0;      ///< Connections that serve a request now.
+    std::size_t idle = 0;        ///< Connections kept open for the next request.
+    std::size_t connecting = 0;  ///< Connections being opened.
+    std::size_t waiting = 0;     ///< Calls waiting for a connection.
+    std::size_t opened = 0;      ///< Connections opened since the start.
+    std::size_t reused = 0;      ///< Requests sent on a connection that had served another.
+    std::size_t resumed = 0;     ///< TLS handshakes that resumed an earlier session.
+};
+
+/// Sends requests and returns responses: one virtual call a request.
+class transport {
+ public:
+    virtual ~transport() = default;
+
+    /// Sends a request and completes with its whole response, whatever its status.
+    /// Cancellation: terminal; nothing of the request is left behind.
+    /// Errors: of connecting, sending and receiving, each with its phase. An error status is not an error here.
+    virtual awaitable<result<http::response>> send(http::request request, http::limits limits) = 0;
+
+    /// The counts of the pool; zeros where there is none.
+    virtual net::pool_stats pool_stats() const { return {}; }
+
+    /// Refuses new requests and completes when those under way have ended.
+    virtual awaitable<void> close() = 0;
+};
+
+}  // namespace chorus::net
