@@ -22,6 +22,7 @@ namespace chorus {
 enum class errc {
     invalid_argument = 1,  ///< Refused before anything was sent; the error names the field.
     client_closed,         ///< The client was closed before or during the call.
+    wrong_thread,          ///< The call came from a thread that does not run the client's loop.
     cancelled,             ///< The operation was cancelled by its owner.
     exception,             ///< A foreign exception was captured; `error::exception()` holds it.
 

@@ -31,6 +31,8 @@ CHORUS_DECL const char* describe(errc code) noexcept {
             return "invalid argument";
         case errc::client_closed:
             return "the client is closed";
+        case errc::wrong_thread:
+            return "a client belongs to one loop, and this call came from a thread that does not run it";
         case errc::cancelled:
             return "cancelled";
         case errc::exception:

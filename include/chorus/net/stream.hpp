@@ -47,6 +47,9 @@ class stream {
     /// `cancel` and `close` do the same to it. The handler is never invoked from inside this function.
     virtual void async_wait_ready(readiness what, wait_handler handler) = 0;
 
+    /// Whether bytes were received that `read_some` has not yet given away: waiting for the peer may then be in vain.
+    virtual bool has_buffered() const noexcept { return false; }
+
     /// Aborts the outstanding wait, if there is one.
     virtual void cancel() noexcept = 0;
 

@@ -34,6 +34,9 @@ class transport {
 
     /// Refuses new requests and completes when those under way have ended.
     virtual awaitable<void> close() = 0;
+
+    /// Fails the requests under way with `errc::client_closed`, and refuses new ones.
+    virtual void abort() noexcept = 0;
 };
 
 }  // namespace chorus::net
