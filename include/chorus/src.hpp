@@ -1,0 +1,65 @@
+// Every body of chorus, once: the content of the one translation unit behind chorus::compiled.
+#pragma once
+
+#ifndef CHORUS_SEPARATE_COMPILATION
+#error "define CHORUS_SEPARATE_COMPILATION for the whole program, or leave <chorus/src.hpp> out"
+#endif
+
+#include <chorus/impl/async/alarm.ipp>
+#include <chorus/impl/async/children.ipp>
+#include <chorus/impl/async/event.ipp>
+#include <chorus/impl/async/loop_monitor.ipp>
+#include <chorus/impl/async/offload.ipp>
+#include <chorus/impl/async/run.ipp>
+#include <chorus/impl/async/semaphore.ipp>
+#include <chorus/impl/async/sleep.ipp>
+#include <chorus/impl/async/suspension.ipp>
+#include <chorus/impl/async/task.ipp>
+#include <chorus/impl/async/task_group.ipp>
+#include <chorus/impl/async/task_name.ipp>
+#include <chorus/impl/async/timeout.ipp>
+#include <chorus/impl/async/timer_service.ipp>
+#include <chorus/impl/async/wait_queue.ipp>
+#include <chorus/impl/chat/chat_request.ipp>
+#include <chorus/impl/chat/chat_response.ipp>
+#include <chorus/impl/chat/json_text.ipp>
+#include <chorus/impl/chat/response_format.ipp>
+#include <chorus/impl/chat/validate.ipp>
+#include <chorus/impl/client.ipp>
+#include <chorus/impl/error.ipp>
+#include <chorus/impl/http/h1_codec.ipp>
+#include <chorus/impl/http/headers.ipp>
+#include <chorus/impl/http/url.ipp>
+#include <chorus/impl/json/reader.ipp>
+#include <chorus/impl/json/text.ipp>
+#include <chorus/impl/json/writer.ipp>
+#include <chorus/impl/net/connect.ipp>
+#include <chorus/impl/net/h1_connection.ipp>
+#include <chorus/impl/net/http_transport.ipp>
+#include <chorus/impl/net/platform.ipp>
+#include <chorus/impl/net/pool.ipp>
+#include <chorus/impl/net/resolver.ipp>
+#include <chorus/impl/net/tcp_stream.ipp>
+#include <chorus/impl/net/tls_context.ipp>
+#include <chorus/impl/net/tls_stream.ipp>
+#include <chorus/impl/policy/happy_eyeballs.ipp>
+#include <chorus/impl/policy/header_values.ipp>
+#include <chorus/impl/policy/pool_ledger.ipp>
+#include <chorus/impl/policy/rate_limit_headers.ipp>
+#include <chorus/impl/provider/error_response.ipp>
+#include <chorus/impl/provider/openai.ipp>
+#include <chorus/impl/provider/openai_decode.ipp>
+#include <chorus/impl/provider/openai_encode.ipp>
+#include <chorus/impl/testing/certificates.ipp>
+#include <chorus/impl/testing/mock_http1.ipp>
+#include <chorus/impl/testing/mock_latency.ipp>
+#include <chorus/impl/testing/mock_message.ipp>
+#include <chorus/impl/testing/mock_openai.ipp>
+#include <chorus/impl/testing/mock_script.ipp>
+#include <chorus/impl/testing/mock_server.ipp>
+#include <chorus/impl/testing/mock_server_thread.ipp>
+#include <chorus/impl/testing/mock_service.ipp>
+#include <chorus/impl/testing/mock_session.ipp>
+#include <chorus/impl/testing/problem_reporter.ipp>
+#include <chorus/impl/testing/test_stream.ipp>
+#include <chorus/impl/testing/virtual_clock.ipp>

@@ -1,0 +1,19 @@
+// fwd.hpp names only what the umbrella defines, and as the same kind of thing.
+#include <chorus/chorus.hpp>
+#include <chorus/fwd.hpp>
+
+#include <gtest/gtest.h>
+
+#include <type_traits>
+
+template <class... Named>
+constexpr bool all_defined = ((sizeof(Named) > 0 && std::is_class_v<Named>)&&...);
+
+TEST(fwd, names_only_what_the_umbrella_defines) {
+    using namespace chorus;
+    EXPECT_TRUE((all_defined<api_error, chat_options, chat_request, chat_response, client, client_options, content,
+                             error, loop_monitor, message, openai, provider, rate_limits, response_format, secret,
+                             semaphore, task_group, usage>));
+    EXPECT_TRUE((all_defined<http::headers, http::limits, http::request, http::response, http::timing, net::pool_stats,
+                             net::transport>));
+}
