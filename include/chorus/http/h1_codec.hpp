@@ -1,0 +1,61 @@
+// HTTP/1.1 as bytes: a request is appended to a buffer, a response is recognised in whatever pieces it arrives.
+#pragma once
+
+#include <chorus/config.hpp>
+#include <chorus/error.hpp>
+#include <chorus/http/limits.hpp>
+#include <chorus/http/message.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace chorus::http {
+
+/// Appends a request as HTTP/1.1 sends it: request line, Host, the headers given, Content-Length, body (RFC 9112).
+void encode_h1(const request& message, std::string& out);
+
+/// Recognises one response after the other. A pure machine: it is fed bytes and asked what it knows.
+class h1_response_decoder {
+ public:
+    h1_response_decoder();
+    ~h1_response_decoder();
+    h1_response_decoder(h1_response_decoder&&) noexcept;
+    h1_response_decoder& operator=(h1_response_decoder&&) noexcept;
+
+    /// Begins the next response with the limits of its call. What the last one left is forgotten.
+    void start(const limits& caps);
+
+    /// Takes bytes and returns how many it used. Bytes not used belong to a line that is not yet complete: pass them
+    /// again with more behind them. Interim responses (1xx) are passed over.
+    /// Errors: `errc::protocol_error`, `errc::head_too_large`, `errc::body_too_large`; nothing can be fed after one.
+    result<std::size_t> feed(std::string_view bytes);
+
+    /// Tells that the peer ended the stream. A body that is delimited by the end becomes complete.
+    /// Errors: `errc::truncated` when a response had begun, `errc::connection_lost` when none had.
+    result<void> feed_end();
+
+    /// True once a byte of the response was recognised.
+    bool has_begun() const noexcept;
+    bool is_complete() const noexcept;
+    /// Whether another request may follow on the connection. Valid once complete.
+    bool keep_alive() const noexcept;
+    /// The `timeout` of a `Keep-Alive` header: how long the server keeps an idle connection (RFC 2068 section 19.7.1).
+    std::optional<std::chrono::seconds> keep_alive_timeout() const noexcept;
+
+    /// Gives the complete response away, without its timing. Ask `keep_alive_timeout` first.
+    response take() noexcept;
+
+ private:
+    class machine;
+    std::unique_ptr<machine> machine_;
+};
+
+}  // namespace chorus::http
+
+#ifndef CHORUS_SEPARATE_COMPILATION
+#include <chorus/impl/http/h1_codec.ipp>
+#endif

@@ -1,0 +1,175 @@
+#pragma once
+
+#include <chorus/http/h1_codec.hpp>
+
+#include <boost/beast/http/basic_parser.hpp>
+#include <boost/beast/http/error.hpp>
+
+#include <algorithm>
+#include <charconv>
+#include <cstdint>
+#include <utility>
+
+namespace chorus::http {
+
+CHORUS_DECL void encode_h1(const request& message, std::string& out) {
+    const std::string authority = message.origin.authority();
+    char digits[20];
+    const auto length = std::to_chars(digits, digits + sizeof digits, message.body.size());
+    const bool has_body = !message.body.empty() || (message.method != "GET" && message.method != "DELETE");
+
+    out.reserve(out.size() + message.method.size() + message.target.size() + authority.size() +
+                message.headers.block().size() + message.body.size() + 80);
+    out.append(message.method).append(" ").append(message.target).append(" HTTP/1.1\r\nHost: ").append(authority);
+    out.append("\r\n").append(message.headers.block());
+    if (has_body) out.append("Content-Length: ").append(digits, length.ptr).append("\r\n");
+    out.append("\r\n").append(message.body);
+}
+
+/// Writes what Beast's push parser finds straight into our response, without Beast's own field container.
+class h1_response_decoder::machine {
+ public:
+    void start(const limits& caps) {
+        parser_.emplace();
+        parser_->header_limit(static_cast<std::uint32_t>(std::min<std::size_t>(caps.head_bytes, UINT32_MAX)));
+        parser_->body_limit(caps.body_bytes);
+        parser_->eager(true);
+        caps_ = caps;
+        has_begun_ = false;
+        ended_by_close_ = false;
+        head_bytes_ = 0;
+    }
+
+    result<std::size_t> feed(std::string_view bytes) {
+        std::size_t used = 0;
+        while (used < bytes.size() && !parser_->is_done()) {
+            has_begun_ = true;
+            boost::system::error_code failure;
+            const std::string_view rest = bytes.substr(used);
+            const std::size_t taken = parser_->put(boost::asio::const_buffer(rest.data(), rest.size()), failure);
+            used += taken;
+            if (!parser_->is_header_done()) {
+                // Beast limits what is in the buffer, and forgets what it has consumed line by line.
+                head_bytes_ += taken;
+                if (head_bytes_ + (rest.size() - taken) > caps_.head_bytes) return error(errc::head_too_large);
+            }
+            if (failure == boost::beast::http::error::need_more) break;
+            if (failure) return translate(failure);
+            if (parser_->is_done() && is_interim(parser_->message.status)) start(caps_);
+        }
+        return used;
+    }
+
+    result<void> feed_end() {
+        if (!has_begun_) return error(errc::connection_lost);
+        boost::system::error_code failure;
+        if (parser_->got_some() && !parser_->is_done()) {
+            parser_->put_eof(failure);
+            ended_by_close_ = true;
+        }
+        if (failure || !parser_->is_done()) return error(errc::truncated);
+        return {};
+    }
+
+    bool has_begun() const noexcept { return has_begun_; }
+    bool is_complete() const noexcept { return parser_ && parser_->is_done(); }
+    bool keep_alive() const noexcept { return parser_ && !ended_by_close_ && parser_->keep_alive(); }
+
+    response& message() noexcept { return parser_->message; }
+    const response& message() const noexcept { return parser_->message; }
+
+ private:
+    class parser : public boost::beast::http::basic_parser<false> {
+     public:
+        response message;
+
+     private:
+        using error_code = boost::beast::error_code;
+        using string_view = boost::beast::string_view;
+
+        void on_request_impl(boost::beast::http::verb, string_view, string_view, int, error_code&) override {}
+        void on_response_impl(int code, string_view, int, error_code&) override { message.status = code; }
+        void on_field_impl(boost::beast::http::field, string_view name, string_view value, error_code&) override {
+            message.headers.add({name.data(), name.size()}, {value.data(), value.size()});
+        }
+        void on_header_impl(error_code&) override {}
+        void on_body_init_impl(const boost::optional<std::uint64_t>& length, error_code&) override {
+            // The peer's word alone must not make us allocate much.
+            constexpr std::uint64_t trusted = 1024 * 1024;
+            if (length) message.body.reserve(static_cast<std::size_t>(std::min(*length, trusted)));
+        }
+        std::size_t on_body_impl(string_view bytes, error_code&) override {
+            message.body.append(bytes.data(), bytes.size());
+            return bytes.size();
+        }
+        void on_chunk_header_impl(std::uint64_t, string_view, error_code&) override {}
+        std::size_t on_chunk_body_impl(std::uint64_t, string_view bytes, error_code&) override {
+            message.body.append(bytes.data(), bytes.size());
+            return bytes.size();
+        }
+        void on_finish_impl(error_code&) override {}
+    };
+
+    static bool is_interim(int status) noexcept { return status >= 100 && status < 200; }
+
+    static error translate(boost::system::error_code failure) {
+        using beast = boost::beast::http::error;
+        if (failure == beast::header_limit) return error(errc::head_too_large);
+        if (failure == beast::body_limit) return error(errc::body_too_large);
+        error broken(errc::protocol_error);
+        broken.cause(failure.message());
+        return broken;
+    }
+
+    std::optional<parser> parser_;
+    limits caps_;
+    std::size_t head_bytes_ = 0;
+    bool has_begun_ = false;
+    bool ended_by_close_ = false;
+};
+
+CHORUS_DECL h1_response_decoder::h1_response_decoder() : machine_(std::make_unique<machine>()) {}
+CHORUS_DECL h1_response_decoder::~h1_response_decoder() = default;
+CHORUS_DECL h1_response_decoder::h1_response_decoder(h1_response_decoder&&) noexcept = default;
+CHORUS_DECL h1_response_decoder& h1_response_decoder::operator=(h1_response_decoder&&) noexcept = default;
+
+CHORUS_DECL void h1_response_decoder::start(const limits& caps) {
+    machine_->start(caps);
+}
+CHORUS_DECL result<std::size_t> h1_response_decoder::feed(std::string_view bytes) {
+    return machine_->feed(bytes);
+}
+CHORUS_DECL result<void> h1_response_decoder::feed_end() {
+    return machine_->feed_end();
+}
+CHORUS_DECL bool h1_response_decoder::has_begun() const noexcept {
+    return machine_->has_begun();
+}
+CHORUS_DECL bool h1_response_decoder::is_complete() const noexcept {
+    return machine_->is_complete();
+}
+CHORUS_DECL bool h1_response_decoder::keep_alive() const noexcept {
+    return machine_->keep_alive();
+}
+CHORUS_DECL response h1_response_decoder::take() noexcept {
+    return std::move(machine_->message());
+}
+
+CHORUS_DECL std::optional<std::chrono::seconds> h1_response_decoder::keep_alive_timeout() const noexcept {
+    std::string_view parameters = machine_->message().headers.get("Keep-Alive");
+    while (!parameters.empty()) {
+        const auto comma = parameters.find(',');
+        std::string_view parameter = parameters.substr(0, comma);
+        parameters.remove_prefix(comma == parameters.npos ? parameters.size() : comma + 1);
+        parameter.remove_prefix(std::min(parameter.find_first_not_of(" \t"), parameter.size()));
+        constexpr std::string_view name = "timeout=";
+        if (!equal_names(parameter.substr(0, name.size()), name)) continue;
+        parameter.remove_prefix(name.size());
+        int seconds = 0;
+        const auto [end, failure] = std::from_chars(parameter.data(), parameter.data() + parameter.size(), seconds);
+        if (failure == std::errc() && seconds >= 0) return std::chrono::seconds(seconds);
+    }
+    return std::nullopt;
+}
+
+}  // namespace chorus::http

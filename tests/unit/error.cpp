@@ -1,0 +1,121 @@
+#include <chorus/error.hpp>
+
+#include <boost/asio/error.hpp>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace chorus {
+namespace {
+
+TEST(error, compares_with_codes_and_conditions) {
+    const error limited(errc::rate_limited);
+    EXPECT_EQ(limited, errc::rate_limited);
+    EXPECT_NE(limited, errc::server_error);
+    EXPECT_EQ(limited, condition::rate_limited);
+    EXPECT_EQ(limited, condition::client_error);
+    EXPECT_EQ(limited, condition::retryable);
+    EXPECT_NE(limited, condition::quota_exhausted);
+    EXPECT_EQ(limited.code(), condition::rate_limited);
+}
+
+TEST(error, sorts_every_code_into_its_conditions) {
+    for (const errc code : {errc::timed_out, errc::pool_timed_out, errc::connect_timed_out, errc::first_byte_timed_out,
+                            errc::deadline_exceeded, errc::request_timeout}) {
+        EXPECT_EQ(error(code), condition::timeout) << error(code).message();
+    }
+    for (const errc code : {errc::unauthenticated, errc::permission_denied}) {
+        EXPECT_EQ(error(code), condition::authentication);
+        EXPECT_EQ(error(code), condition::client_error);
+        EXPECT_NE(error(code), condition::retryable);
+    }
+    for (const errc code : {errc::server_error, errc::overloaded}) {
+        EXPECT_EQ(error(code), condition::server_error);
+        EXPECT_EQ(error(code), condition::retryable);
+        EXPECT_NE(error(code), condition::client_error);
+    }
+    for (const errc code : {errc::quota_exhausted, errc::payment_required, errc::invalid_argument, errc::bad_request,
+                            errc::certificate_rejected, errc::cancelled, errc::client_closed}) {
+        EXPECT_NE(error(code), condition::retryable) << error(code).message();
+    }
+    EXPECT_EQ(error(errc::quota_exhausted), condition::quota_exhausted);
+    EXPECT_EQ(error(errc::payment_required), condition::quota_exhausted);
+    EXPECT_EQ(error(errc::truncated), condition::truncated);
+}
+
+TEST(error, lets_codes_of_asio_compare_with_conditions) {
+    EXPECT_EQ(error(boost::asio::error::operation_aborted), condition::cancelled);
+    EXPECT_EQ(error(boost::asio::error::timed_out), condition::timeout);
+    EXPECT_EQ(error(boost::asio::error::connection_refused), condition::retryable);
+    EXPECT_NE(error(boost::asio::error::access_denied), condition::retryable);
+}
+
+TEST(error, says_everything_it_knows_in_one_line) {
+    error whole(errc::rate_limited, "Slow down.");
+    whole.phase(phase::status).http_status(429).type("requests").provider_code("rate_limit_exceeded");
+    whole.param("messages").request_id("req_1").retry_after(std::chrono::milliseconds(1500)).attempts(3).cause("why");
+    EXPECT_EQ(whole.message(),
+              "status: rate limited: Slow down. (why) [status 429, type requests, code rate_limit_exceeded, "
+              "param messages, request req_1, retry after 1500 ms, attempts 3]");
+    EXPECT_EQ(error(errc::not_found).message(), "not found");
+}
+
+TEST(error, is_a_value_whose_copies_change_apart) {
+    error original(errc::conflict, "first");
+    error copy = original;
+    copy.text("second").attempts(2);
+    EXPECT_EQ(original.text(), "first");
+    EXPECT_EQ(original.attempts(), 0);
+    EXPECT_EQ(copy.text(), "second");
+}
+
+TEST(error, keeps_at_most_64_KiB_of_a_body) {
+    error large(errc::server_error);
+    large.body(std::string(100 * 1024, 'x'));
+    EXPECT_EQ(large.body().size(), 64u * 1024u);
+}
+
+TEST(error, has_a_text_of_its_own_for_every_code) {
+    std::vector<std::string> seen;
+    for (int value = 1; value <= static_cast<int>(errc::unexpected_status); ++value) {
+        const std::string text = error_category().message(value);
+        EXPECT_NE(text, "unknown error") << value;
+        EXPECT_EQ(std::count(seen.begin(), seen.end(), text), 0) << text;
+        seen.push_back(text);
+    }
+}
+
+TEST(result, throws_the_whole_error_where_a_value_is_taken) {
+    result<int> failed = error(errc::not_found, "no such model");
+    try {
+        failed.value();
+        FAIL() << "did not throw";
+    } catch (const api_error& thrown) {
+        EXPECT_EQ(thrown.code(), errc::not_found);
+        EXPECT_EQ(thrown.error().text(), "no such model");
+        EXPECT_STREQ(thrown.what(), "not found: no such model");
+    }
+}
+
+TEST(result, rethrows_a_captured_exception_as_itself) {
+    result<void> failed = error::from_exception(std::make_exception_ptr(std::out_of_range("index 3")));
+    EXPECT_EQ(failed.error(), errc::exception);
+    EXPECT_NE(failed.error().message().find("index 3"), std::string::npos);
+    EXPECT_THROW(failed.value(), std::out_of_range);
+}
+
+TEST(error, gives_back_the_error_inside_an_exception) {
+    const error original(errc::overloaded, "busy");
+    const error captured = error::from_exception(std::make_exception_ptr(api_error(original)));
+    EXPECT_EQ(captured, errc::overloaded);
+    EXPECT_EQ(captured.text(), "busy");
+    const boost::system::system_error aborted(boost::asio::error::operation_aborted);
+    EXPECT_EQ(error::from_exception(std::make_exception_ptr(aborted)), errc::cancelled);
+    EXPECT_EQ(error::from_exception(std::make_exception_ptr(3)), errc::exception);
+}
+
+}  // namespace
+}  // namespace chorus
