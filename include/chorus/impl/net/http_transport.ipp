@@ -1,0 +1,82 @@
+#pragma once
+
+#include <chorus/net/connect.hpp>
+#include <chorus/net/h1_connection.hpp>
+#include <chorus/net/http_transport.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace chorus::net {
+
+CHORUS_DECL result<std::shared_ptr<http_transport>> http_transport::create(executor ex,
+                                                                           const policy::pool_options& pool,
+                                                                           const tls_options& tls) {
+    auto context = tls_context::client(tls);
+    if (!context) return context.error();
+    return std::shared_ptr<http_transport>(new http_transport(std::move(ex), pool, std::move(*context)));
+}
+
+CHORUS_DECL http_transport::http_transport(executor ex, const policy::pool_options& pool, tls_context tls)
+    : executor_(std::move(ex)),
+      timers_(timer_service::of(executor_)),
+      tls_(std::move(tls)),
+      resolver_(executor_),
+      scratch_(std::make_shared<scratch_buffers>()),
+      pool_(std::make_shared<net::pool>(executor_, pool, [this](http::origin where) {
+          // The opening shares the transport: it may outlast the call that caused it.
+          return open(shared_from_this(), std::move(where));
+      })) {}
+
+CHORUS_DECL http_transport::~http_transport() {
+    pool_->abort();
+}
+
+CHORUS_DECL awaitable<result<http::response>> http_transport::send(http::request request, http::limits limits) {
+    const auto self = shared_from_this();
+    const clock::time_point started = timers_.now();
+    const clock::time_point deadline = chorus::detail::saturating_add(started, limits.total);
+    for (int attempts = 1;; ++attempts) {
+        lease link = pool_->try_acquire(request.origin);
+        if (!link) {
+            auto acquired = co_await pool_->acquire(request.origin, limits, deadline);
+            if (!acquired) co_return acquired.error();
+            link = std::move(*acquired);
+        }
+        const bool is_reused = link->served > 0;
+        const clock::duration waited = timers_.now() - started;
+        auto answer = co_await link->exchange(request, limits, deadline);
+        if (!answer) {
+            if (is_reused && attempts == 1 && answer.error() == errc::connection_lost) continue;
+            error failed = answer.error();
+            failed.attempts(attempts);
+            if (failed.text().empty()) failed.text(request.origin.to_string());
+            co_return failed;
+        }
+        http::timing& timing = answer->timing;
+        timing.reused = is_reused;
+        timing.queue = waited;
+        if (!is_reused) {
+            const http::timing& opening = link->opening;
+            timing.dns = opening.dns;
+            timing.connect = opening.connect;
+            timing.tls = opening.tls;
+            timing.tls_resumed = opening.tls_resumed;
+            timing.queue = std::max(waited - opening.dns - opening.connect - opening.tls, clock::duration::zero());
+        }
+        timing.total = timers_.now() - started;
+        co_return answer;
+    }
+}
+
+CHORUS_DECL awaitable<result<std::unique_ptr<connection>>> http_transport::open(std::shared_ptr<http_transport> self,
+                                                                                http::origin where) {
+    http::timing opening;
+    auto opened = co_await open_stream(where, self->resolver_, where.tls ? &self->tls_ : nullptr, opening);
+    if (!opened) co_return opened.error();
+    std::unique_ptr<connection> link = std::make_unique<h1_connection>(std::move(*opened), self->scratch_);
+    link->opening = opening;
+    co_return link;
+}
+
+}  // namespace chorus::net

@@ -1,0 +1,238 @@
+#pragma once
+
+#include <chorus/async/detail/suspension.hpp>
+#include <chorus/async/timeout.hpp>
+#include <chorus/net/pool.hpp>
+
+#include <boost/smart_ptr/intrusive_ptr.hpp>
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace chorus::net {
+
+CHORUS_DECL lease::lease(lease&& other) noexcept
+    : pool_(std::exchange(other.pool_, nullptr)), connection_(other.connection_) {}
+
+CHORUS_DECL lease& lease::operator=(lease&& other) noexcept {
+    std::swap(pool_, other.pool_);
+    std::swap(connection_, other.connection_);
+    return *this;
+}
+
+CHORUS_DECL lease::~lease() {
+    if (pool_ != nullptr) pool_->give_back(connection_);
+}
+
+CHORUS_DECL connection& lease::operator*() const noexcept {
+    return *pool_->slots_[connection_].link;
+}
+
+/// A place in the queue, inside the frame of the call that waits. It ends by a lease, by an error, or with its frame.
+struct pool::waiter {
+    waiter(pool& owner, const http::origin& wanted, const http::limits& limits)
+        : home(owner), where(wanted), caps(limits), limit(owner.executor_) {}
+    waiter(const waiter&) = delete;
+    waiter& operator=(const waiter&) = delete;
+    ~waiter() {
+        // A lease granted after the call was cancelled gives itself back.
+        if (is_queued) home.ledger_.abandon(where, ticket);
+    }
+
+    /// The coroutine has suspended.
+    void operator()(boost::intrusive_ptr<chorus::detail::suspension> suspended) {
+        coroutine = std::move(suspended);
+        if (!is_queued) coroutine->resume({});
+    }
+    void grant(lease given) {
+        granted = std::move(given);
+        finish();
+    }
+    void refuse(error why) {
+        if (why.phase() == phase::none) why.phase(phase::pool);
+        refused = std::move(why);
+        finish();
+    }
+    void ring() {
+        error late = home.timed_out(limit_reason);
+        home.ledger_.abandon(where, ticket);
+        refuse(std::move(late));
+    }
+    void finish() {
+        is_queued = false;
+        limit.clear();
+        if (coroutine) coroutine->resume({});
+    }
+
+    pool& home;
+    const http::origin& where;
+    const http::limits& caps;
+    alarm limit;
+    errc limit_reason{};
+    std::uint64_t ticket = 0;
+    bool is_queued = false;
+    lease granted;
+    error refused;
+    boost::intrusive_ptr<chorus::detail::suspension> coroutine;
+};
+
+CHORUS_DECL pool::pool(executor ex, const policy::pool_options& options, opener open)
+    : executor_(std::move(ex)),
+      timers_(timer_service::of(executor_)),
+      options_(options),
+      open_(std::move(open)),
+      ledger_(options) {}
+
+CHORUS_DECL pool::~pool() {
+    // An opening shares the pool: if one is left, it is its frame that is being destroyed, and nobody is there to
+    // cancel.
+    for (slot& each : slots_) {
+        if (each.opening) std::move(*each.opening).detach();
+    }
+}
+
+CHORUS_DECL lease pool::try_acquire(const http::origin& where) {
+    if (closed_) return {};
+    const clock::time_point time = timers_.now();
+    if (const auto expiry = ledger_.next_expiry(); expiry && *expiry <= time) ledger_.expire(time);
+    for (;;) {
+        const auto id = ledger_.acquire(where, time);
+        carry_out();
+        if (id == policy::pool_ledger::no_connection) return {};
+        lease idle(*this, id);
+        if (idle->is_alive()) return idle;
+        slots_[id].link->abort(errc::connection_lost);
+    }
+}
+
+CHORUS_DECL awaitable<result<lease>> pool::acquire(const http::origin& where, const http::limits& caps,
+                                                   clock::time_point deadline) {
+    if (closed_) {
+        error refused(errc::client_closed);
+        co_return refused.phase(phase::pool);
+    }
+    waiter self(*this, where, caps);
+    self.ticket = ledger_.enqueue(where, &self);
+    self.is_queued = true;
+    const clock::time_point patience = chorus::detail::saturating_add(timers_.now(), caps.pool_wait);
+    self.limit_reason = patience < deadline ? errc::pool_timed_out : errc::deadline_exceeded;
+    self.limit.set<&waiter::ring>(std::min(patience, deadline), &self);
+    carry_out();
+    try {
+        co_await chorus::detail::async_suspend(executor_, self);
+    } catch (const boost::system::system_error&) {
+        error cancelled(errc::cancelled);
+        co_return cancelled.phase(phase::pool);
+    }
+    if (self.granted) co_return std::move(self.granted);
+    co_return std::move(self.refused);
+}
+
+CHORUS_DECL pool_stats pool::stats() const noexcept {
+    const auto& totals = ledger_.totals();
+    pool_stats counts;
+    counts.in_use = totals.in_use;
+    counts.idle = totals.idle;
+    counts.connecting = totals.connecting;
+    counts.waiting = totals.waiting;
+    counts.opened = totals.opened;
+    counts.reused = totals.reused;
+    counts.resumed = resumed_;
+    return counts;
+}
+
+CHORUS_DECL awaitable<void> pool::close() {
+    closed_ = true;
+    for (void* one : ledger_.dismiss_all()) static_cast<waiter*>(one)->refuse(error(errc::client_closed));
+    for (slot& each : slots_) {
+        if (each.opening) each.opening->cancel();
+    }
+    ledger_.retire_all();
+    carry_out();
+    while (ledger_.totals().in_use + ledger_.totals().connecting > 0) {
+        all_returned_.reset();
+        co_await all_returned_.wait();
+    }
+}
+
+CHORUS_DECL void pool::abort() noexcept {
+    closed_ = true;
+    for (void* one : ledger_.dismiss_all()) static_cast<waiter*>(one)->refuse(error(errc::client_closed));
+    ledger_.retire_all();
+    carry_out();
+    for (slot& each : slots_) {
+        if (each.opening) each.opening->cancel();
+        if (each.link) each.link->abort(errc::client_closed);
+    }
+}
+
+CHORUS_DECL void pool::carry_out() {
+    using kind = policy::pool_ledger::action_kind;
+    while (ledger_.has_actions()) {
+        for (const auto& action : ledger_.take_actions()) {
+            if (action.connection >= slots_.size()) slots_.resize(action.connection + 1);
+            auto* const who = static_cast<waiter*>(action.waiter);
+            switch (action.kind) {
+                case kind::grant:
+                    who->grant(lease(*this, action.connection));
+                    break;
+                case kind::close:
+                    slots_[action.connection].link.reset();
+                    break;
+                case kind::open:
+                    slots_[action.connection].opening = spawn(
+                        executor_, open_one(shared_from_this(), action.connection, *action.origin, who->caps.connect));
+                    break;
+            }
+        }
+    }
+    if (closed_ && ledger_.totals().in_use + ledger_.totals().connecting == 0) all_returned_.set();
+}
+
+/// Opens one connection, whoever will use it: a call that is cancelled does not waste it for the others.
+CHORUS_DECL awaitable<void> pool::open_one(std::shared_ptr<pool> self, policy::pool_ledger::connection_id id,
+                                           http::origin where, std::chrono::milliseconds limit) {
+    result<std::unique_ptr<connection>> outcome = error(errc::cancelled);
+    try {
+        outcome = co_await with_timeout(limit, self->open_(where));
+        if (!outcome && outcome.error() == errc::timed_out) {
+            error late(errc::connect_timed_out, where.to_string() + " after " + std::to_string(limit.count()) + " ms");
+            outcome = late.phase(phase::connect);
+        }
+    } catch (...) {
+        outcome = error::from_exception(std::current_exception());
+    }
+    self->finish_opening(id, std::move(outcome));
+}
+
+CHORUS_DECL void pool::finish_opening(policy::pool_ledger::connection_id id,
+                                      result<std::unique_ptr<connection>> outcome) {
+    std::move(*slots_[id].opening).detach();
+    slots_[id].opening.reset();
+    if (outcome) {
+        const std::size_t capacity = (*outcome)->capacity();
+        if ((*outcome)->opening.tls_resumed) ++resumed_;
+        slots_[id].link = std::move(*outcome);
+        ledger_.opened(id, capacity, timers_.now());
+    } else if (void* unlucky = ledger_.open_failed(id)) {
+        static_cast<waiter*>(unlucky)->refuse(outcome.error());
+    }
+    carry_out();
+}
+
+CHORUS_DECL void pool::give_back(policy::pool_ledger::connection_id id) noexcept {
+    connection& returned = *slots_[id].link;
+    ledger_.release(id, returned.is_reusable(), returned.keep_alive(), timers_.now());
+    carry_out();
+}
+
+/// Says how full the pool is, because that is what the user has to change.
+CHORUS_DECL error pool::timed_out(errc limit) const {
+    const auto& totals = ledger_.totals();
+    return error(limit, std::to_string(totals.in_use) + " connections in use, " + std::to_string(totals.connecting) +
+                            " being opened, " + std::to_string(totals.waiting) + " calls waiting, at most " +
+                            std::to_string(options_.max_connections_per_origin) + " connections an origin");
+}
+
+}  // namespace chorus::net

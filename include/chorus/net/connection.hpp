@@ -1,0 +1,48 @@
+// What the pool and the transport know of a connection, whatever its protocol.
+#pragma once
+
+#include <chorus/async/awaitable.hpp>
+#include <chorus/error.hpp>
+#include <chorus/http/limits.hpp>
+#include <chorus/http/message.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+
+namespace chorus::net {
+
+/// An open connection to one origin that carries exchanges: a request out, a response in.
+class connection {
+ public:
+    virtual ~connection() = default;
+
+    /// How many exchanges it carries at once.
+    virtual std::size_t capacity() const noexcept = 0;
+
+    /// Sends a request and completes with the whole response. `deadline` bounds it all.
+    /// Cancellation: terminal; the connection is then not reusable.
+    /// Errors: see `errc`; `errc::connection_lost` means that no byte of a response came.
+    virtual awaitable<result<http::response>> exchange(const http::request& message, const http::limits& caps,
+                                                       std::chrono::steady_clock::time_point deadline) = 0;
+
+    /// Fails the exchanges under way with `reason`, and closes.
+    virtual void abort(errc reason) noexcept = 0;
+
+    /// Whether another exchange may begin as far as this side knows: what was begun ended in order.
+    virtual bool is_reusable() const noexcept = 0;
+
+    /// Asks the socket whether the peer has closed meanwhile. Only of an idle connection.
+    virtual bool is_alive() noexcept = 0;
+
+    /// How long the server said that it keeps the connection open while idle.
+    virtual std::optional<std::chrono::seconds> keep_alive() const noexcept { return std::nullopt; }
+
+    /// How long it took to open: its dns, connect and tls stages, and whether the TLS session was resumed.
+    http::timing opening;
+
+    /// How many exchanges have begun on it.
+    std::size_t served = 0;
+};
+
+}  // namespace chorus::net

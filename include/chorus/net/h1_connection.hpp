@@ -1,0 +1,60 @@
+// HTTP/1.1 over a stream: one exchange at a time.
+#pragma once
+
+#include <chorus/async/alarm.hpp>
+#include <chorus/async/clock.hpp>
+#include <chorus/http/h1_codec.hpp>
+#include <chorus/net/connection.hpp>
+#include <chorus/net/stream.hpp>
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace chorus::net {
+
+/// Memory that all connections of a loop share, because none holds it across a suspension.
+struct scratch_buffers {
+    std::string out;
+    std::vector<char> in = std::vector<char>(64 * 1024);
+};
+
+/// An HTTP/1.1 connection (RFC 9112). Idle, it holds no buffer of its own.
+class h1_connection final : public connection {
+ public:
+    h1_connection(std::unique_ptr<net::stream> stream, std::shared_ptr<scratch_buffers> scratch);
+
+    std::size_t capacity() const noexcept override { return 1; }
+    awaitable<result<http::response>> exchange(const http::request& message, const http::limits& caps,
+                                               clock::time_point deadline) override;
+    void abort(errc reason) noexcept override;
+    bool is_reusable() const noexcept override { return reusable_; }
+    bool is_alive() noexcept override { return stream_->is_idle_and_open(); }
+    std::optional<std::chrono::seconds> keep_alive() const noexcept override { return keep_alive_; }
+
+ private:
+    class exchange_scope;
+
+    void watch(clock::time_point when, errc reason);
+    void ring() noexcept { interrupt(alarm_reason_); }
+    void interrupt(errc reason) noexcept;
+    result<void> take_in(std::string_view bytes);
+    error failure(phase where, boost::system::error_code cause) const;
+
+    std::unique_ptr<net::stream> stream_;
+    std::shared_ptr<scratch_buffers> scratch_;
+    http::h1_response_decoder decoder_;
+    alarm alarm_;
+    errc alarm_reason_{};  // what the alarm means when it rings
+    errc interruption_{};  // why the exchange was cut short, if by us
+    std::string pending_;  // bytes of a line that is not yet complete
+    std::optional<std::chrono::seconds> keep_alive_;
+    bool reusable_ = true;
+};
+
+}  // namespace chorus::net
+
+#ifndef CHORUS_SEPARATE_COMPILATION
+#include <chorus/impl/net/h1_connection.ipp>
+#endif

@@ -1,0 +1,109 @@
+// Connections kept open and shared by all calls of a client, handed out as leases.
+#pragma once
+
+#include <chorus/async/alarm.hpp>
+#include <chorus/async/awaitable.hpp>
+#include <chorus/async/event.hpp>
+#include <chorus/async/task.hpp>
+#include <chorus/async/timer_service.hpp>
+#include <chorus/config.hpp>
+#include <chorus/error.hpp>
+#include <chorus/http/limits.hpp>
+#include <chorus/net/connection.hpp>
+#include <chorus/net/transport.hpp>
+#include <chorus/policy/pool_ledger.hpp>
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace chorus::net {
+
+class pool;
+
+/// The right to one exchange on a connection. Leaving its scope gives the connection back: to the pool if it ended in
+/// order, closed if not.
+class lease {
+ public:
+    lease() noexcept = default;
+    lease(lease&& other) noexcept;
+    lease& operator=(lease&& other) noexcept;
+    ~lease();
+
+    explicit operator bool() const noexcept { return pool_ != nullptr; }
+    connection& operator*() const noexcept;
+    connection* operator->() const noexcept { return &**this; }
+
+ private:
+    friend class pool;
+    lease(pool& owner, policy::pool_ledger::connection_id connection) noexcept
+        : pool_(&owner), connection_(connection) {}
+
+    pool* pool_ = nullptr;
+    policy::pool_ledger::connection_id connection_ = policy::pool_ledger::no_connection;
+};
+
+/// Carries out what the ledger decides: opens and closes connections, resumes who waited.
+///
+/// Executor: everything happens on the executor given, which is used by one thread at a time.
+/// Lifetimes: owned by a shared pointer, which each call in flight shares.
+class pool : public std::enable_shared_from_this<pool> {
+ public:
+    /// Opens a connection: a function so that tests open what they like.
+    using opener = std::function<awaitable<result<std::unique_ptr<connection>>>(http::origin)>;
+
+    pool(executor ex, const policy::pool_options& options, opener open);
+    ~pool();
+    pool(const pool&) = delete;
+    pool& operator=(const pool&) = delete;
+
+    /// Gives a lease on an idle connection to `where`, if there is one that the peer has not closed.
+    lease try_acquire(const http::origin& where);
+
+    /// Completes with a lease on the first connection to `where` that becomes free or is opened.
+    /// Called when `try_acquire` gave nothing.
+    /// Cancellation: terminal; gives `errc::cancelled` and leaves the queue.
+    /// Errors: `errc::pool_timed_out` after `caps.pool_wait`, `errc::deadline_exceeded` at `deadline`, the error of
+    /// opening a connection, `errc::client_closed`.
+    awaitable<result<lease>> acquire(const http::origin& where, const http::limits& caps, clock::time_point deadline);
+
+    pool_stats stats() const noexcept;
+
+    /// Refuses new leases and completes when the last one is returned. Idle connections are closed at once.
+    awaitable<void> close();
+
+    /// Closes everything now: waiters and exchanges under way fail with `errc::client_closed`.
+    void abort() noexcept;
+
+ private:
+    friend class lease;
+    struct waiter;
+    struct slot {
+        std::unique_ptr<connection> link;
+        std::optional<task<void>> opening;
+    };
+
+    void carry_out();
+    static awaitable<void> open_one(std::shared_ptr<pool> self, policy::pool_ledger::connection_id id,
+                                    http::origin where, std::chrono::milliseconds limit);
+    void finish_opening(policy::pool_ledger::connection_id id, result<std::unique_ptr<connection>> outcome);
+    void give_back(policy::pool_ledger::connection_id id) noexcept;
+    error timed_out(errc limit) const;
+
+    executor executor_;
+    timer_service& timers_;
+    policy::pool_options options_;
+    opener open_;
+    policy::pool_ledger ledger_;
+    std::vector<slot> slots_;
+    event all_returned_;
+    std::size_t resumed_ = 0;
+    bool closed_ = false;
+};
+
+}  // namespace chorus::net
+
+#ifndef CHORUS_SEPARATE_COMPILATION
+#include <chorus/impl/net/pool.ipp>
+#endif

@@ -1,0 +1,287 @@
+#include <chorus/async/gather.hpp>
+#include <chorus/async/sleep.hpp>
+#include <chorus/async/task.hpp>
+#include <chorus/net/pool.hpp>
+#include <chorus/testing/gtest.hpp>
+
+#include <boost/asio/io_context.hpp>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace chorus::net {
+namespace {
+
+using namespace std::chrono_literals;
+
+const http::origin somewhere{true, "host.example", 443};
+const http::origin elsewhere{true, "other.example", 443};
+
+/// What the test knows of the connections that the pool has opened.
+struct world {
+    std::chrono::milliseconds opening_takes{10};
+    int failing_openings = 0;
+    int opened = 0;
+    int open_now = 0;
+    bool peer_closes = false;
+};
+
+/// A connection whose exchange takes as long as the request's body says, in milliseconds.
+class mock_connection final : public connection {
+ public:
+    explicit mock_connection(std::shared_ptr<world> owner) : world_(std::move(owner)) {
+        ++world_->opened;
+        ++world_->open_now;
+    }
+    ~mock_connection() override { --world_->open_now; }
+
+    std::size_t capacity() const noexcept override { return 1; }
+    awaitable<result<http::response>> exchange(const http::request& message, const http::limits&,
+                                               clock::time_point) override {
+        reusable_ = false;
+        ++served;
+        co_await sleep_for(std::chrono::milliseconds(std::stoi(message.body)));
+        if (aborted_ != errc{}) co_return error(aborted_);
+        reusable_ = true;
+        co_return http::response{};
+    }
+    void abort(errc reason) noexcept override {
+        aborted_ = reason;
+        reusable_ = false;
+    }
+    bool is_reusable() const noexcept override { return reusable_; }
+    bool is_alive() noexcept override { return !world_->peer_closes; }
+
+ private:
+    std::shared_ptr<world> world_;
+    bool reusable_ = true;
+    errc aborted_{};
+};
+
+class pool_fixture {
+ public:
+    pool_fixture(executor ex, std::size_t connections) {
+        policy::pool_options options;
+        options.max_connections = connections;
+        options.max_connections_per_origin = connections;
+        shared = std::make_shared<pool>(ex, options, [all = peers_](http::origin) { return open(all); });
+    }
+
+    /// One call: a lease, an exchange of `length`, and the lease given back.
+    awaitable<result<void>> call(std::chrono::milliseconds length, http::limits caps = {},
+                                 http::origin where = somewhere) {
+        const auto keep = shared;
+        lease link = shared->try_acquire(where);
+        if (!link) {
+            auto acquired =
+                co_await shared->acquire(where, caps, chorus::now(co_await this_coro::executor) + caps.total);
+            if (!acquired) co_return acquired.error();
+            link = std::move(*acquired);
+        }
+        http::request message;
+        message.body = std::to_string(length.count());
+        const auto answer = co_await link->exchange(message, caps, clock::time_point::max());
+        if (!answer) co_return answer.error();
+        co_return result<void>();
+    }
+
+    bool is_at_rest() const {
+        const pool_stats counts = shared->stats();
+        return counts.in_use == 0 && counts.waiting == 0 && counts.connecting == 0 &&
+               counts.idle == static_cast<std::size_t>(peers.open_now);
+    }
+
+ private:
+    static awaitable<result<std::unique_ptr<connection>>> open(std::shared_ptr<world> all) {
+        co_await sleep_for(all->opening_takes);
+        if (all->failing_openings > 0) {
+            --all->failing_openings;
+            co_return error(errc::connect_failed, "nobody listens");
+        }
+        std::unique_ptr<connection> link = std::make_unique<mock_connection>(all);
+        co_return link;
+    }
+
+    std::shared_ptr<world> peers_ = std::make_shared<world>();
+
+ public:
+    world& peers = *peers_;
+    std::shared_ptr<pool> shared;
+};
+
+CHORUS_TEST(pool, serves_more_calls_than_connections_and_counts_right) {
+    pool_fixture pool(get_executor(), 4);
+    std::vector<awaitable<result<void>>> calls;
+    for (int i = 0; i < 20; ++i) calls.push_back(pool.call(100ms));
+    const auto outcomes = co_await gather(std::move(calls));
+    for (const auto& outcome : outcomes) EXPECT_TRUE(outcome);
+    EXPECT_EQ(test_clock().elapsed(), 510ms);
+    const pool_stats counts = pool.shared->stats();
+    EXPECT_EQ(counts.opened, 4u);
+    EXPECT_EQ(counts.reused, 16u);
+    EXPECT_EQ(counts.idle, 4u);
+    EXPECT_TRUE(pool.is_at_rest());
+}
+
+CHORUS_TEST(pool, gives_a_waiter_what_is_free_first) {
+    pool_fixture pool(get_executor(), 2);
+    CO_ASSERT_TRUE(co_await pool.call(1ms));
+    pool.peers.opening_takes = 1h;
+    auto first = spawn(get_executor(), pool.call(50ms));
+    co_await sleep_for(1ms);
+    const auto start = test_clock().now();
+    CO_ASSERT_TRUE(co_await pool.call(1ms));
+    EXPECT_EQ(test_clock().now() - start, 50ms) << "it did not wait for the connection being opened";
+    co_await std::move(first);
+}
+
+CHORUS_TEST(pool, limits_the_wait_and_says_how_full_it_is) {
+    pool_fixture pool(get_executor(), 1);
+    auto busy = spawn(get_executor(), pool.call(10s));
+    co_await sleep_for(20ms);
+    http::limits caps;
+    caps.pool_wait = 2s;
+    const auto start = test_clock().now();
+    const auto outcome = co_await pool.call(1ms, caps);
+    CO_ASSERT_FALSE(outcome);
+    EXPECT_EQ(outcome.error(), errc::pool_timed_out);
+    EXPECT_EQ(outcome.error().phase(), phase::pool);
+    EXPECT_NE(outcome.error().message().find("1 connections in use"), std::string::npos) << outcome.error().message();
+    EXPECT_EQ(test_clock().now() - start, 2s);
+
+    caps.pool_wait = 1h;
+    caps.total = 1s;
+    const auto late = co_await pool.call(1ms, caps);
+    CO_ASSERT_FALSE(late);
+    EXPECT_EQ(late.error(), errc::deadline_exceeded);
+    CO_ASSERT_TRUE(co_await std::move(busy));
+    EXPECT_TRUE(pool.is_at_rest());
+}
+
+CHORUS_TEST(pool, limits_the_opening_apart_from_the_wait) {
+    pool_fixture pool(get_executor(), 1);
+    pool.peers.opening_takes = 1h;
+    const auto outcome = co_await pool.call(1ms);
+    CO_ASSERT_FALSE(outcome);
+    EXPECT_EQ(outcome.error(), errc::connect_timed_out);
+    EXPECT_NE(outcome.error().message().find("https://host.example"), std::string::npos);
+    EXPECT_EQ(test_clock().elapsed(), 5s);
+    EXPECT_TRUE(pool.is_at_rest());
+}
+
+CHORUS_TEST(pool, tells_one_waiter_of_one_failed_opening_and_tries_again_for_the_others) {
+    pool_fixture pool(get_executor(), 1);
+    pool.peers.failing_openings = 2;
+    std::vector<awaitable<result<void>>> calls;
+    for (int i = 0; i < 4; ++i) calls.push_back(pool.call(1ms));
+    const auto outcomes = co_await gather(std::move(calls));
+    EXPECT_EQ(outcomes[0].error(), errc::connect_failed);
+    EXPECT_EQ(outcomes[1].error(), errc::connect_failed);
+    EXPECT_TRUE(outcomes[2]);
+    EXPECT_TRUE(outcomes[3]);
+    EXPECT_TRUE(pool.is_at_rest());
+}
+
+CHORUS_TEST(pool, checks_that_an_idle_connection_is_still_open) {
+    pool_fixture pool(get_executor(), 3);
+    CO_ASSERT_TRUE(co_await pool.call(1ms));
+    pool.peers.peer_closes = true;
+    CO_ASSERT_TRUE(co_await pool.call(1ms));
+    EXPECT_EQ(pool.peers.opened, 2);
+    EXPECT_EQ(pool.peers.open_now, 1);
+    EXPECT_TRUE(pool.is_at_rest());
+}
+
+CHORUS_TEST(pool, forgets_connections_that_were_idle_too_long) {
+    pool_fixture pool(get_executor(), 3);
+    CO_ASSERT_TRUE(co_await pool.call(1ms));
+    co_await sleep_for(61s);
+    CO_ASSERT_TRUE(co_await pool.call(1ms, {}, elsewhere));
+    EXPECT_EQ(pool.peers.opened, 2);
+    EXPECT_EQ(pool.peers.open_now, 1);
+}
+
+CHORUS_TEST(pool, keeps_its_ledger_exact_when_a_call_is_cancelled_at_any_moment) {
+    for (std::chrono::milliseconds moment{0}; moment < 60ms; ++moment) {
+        pool_fixture pool(get_executor(), 1);
+        auto before = spawn(get_executor(), pool.call(20ms));
+        auto cancelled = spawn(get_executor(), pool.call(20ms));
+        auto behind = spawn(get_executor(), pool.call(5ms));
+        co_await sleep_for(moment);
+        cancelled.cancel();
+        co_await sleep_for(1ns);
+        EXPECT_TRUE(co_await std::move(before));
+        EXPECT_TRUE(co_await std::move(behind));
+        co_await sleep_for(1s);
+        EXPECT_TRUE(pool.is_at_rest()) << moment.count();
+    }
+}
+
+CHORUS_TEST(pool, does_not_waste_a_connection_whose_cause_was_cancelled) {
+    pool_fixture pool(get_executor(), 2);
+    auto gone = spawn(get_executor(), pool.call(1ms));
+    co_await sleep_for(5ms);
+    gone.cancel();
+    co_await sleep_for(10ms);
+    EXPECT_EQ(pool.shared->stats().idle, 1u);
+    CO_ASSERT_TRUE(co_await pool.call(1ms));
+    EXPECT_EQ(pool.peers.opened, 1);
+}
+
+CHORUS_TEST(pool, close_waits_for_calls_under_way_and_refuses_others) {
+    pool_fixture pool(get_executor(), 1);
+    auto busy = spawn(get_executor(), pool.call(100ms));
+    auto waiting = spawn(get_executor(), pool.call(100ms));
+    co_await sleep_for(50ms);
+    co_await pool.shared->close();
+    EXPECT_EQ(test_clock().elapsed(), 110ms);
+    EXPECT_TRUE(co_await std::move(busy));
+    EXPECT_EQ((co_await std::move(waiting)).error(), errc::client_closed);
+    EXPECT_EQ((co_await pool.call(1ms)).error(), errc::client_closed);
+    EXPECT_EQ(pool.peers.open_now, 0);
+    EXPECT_TRUE(pool.is_at_rest());
+}
+
+CHORUS_TEST(pool, close_gives_up_what_is_being_opened) {
+    pool_fixture pool(get_executor(), 1);
+    pool.peers.opening_takes = 4s;
+    auto waiting = spawn(get_executor(), pool.call(1ms));
+    co_await sleep_for(1s);
+    co_await pool.shared->close();
+    EXPECT_EQ(test_clock().elapsed(), 1s);
+    EXPECT_EQ((co_await std::move(waiting)).error(), errc::client_closed);
+    EXPECT_TRUE(pool.is_at_rest());
+}
+
+CHORUS_TEST(pool, abort_fails_everything_at_once) {
+    pool_fixture pool(get_executor(), 1);
+    auto busy = spawn(get_executor(), pool.call(100ms));
+    auto waiting = spawn(get_executor(), pool.call(100ms));
+    co_await sleep_for(50ms);
+    pool.shared->abort();
+    EXPECT_EQ((co_await std::move(waiting)).error(), errc::client_closed);
+    EXPECT_EQ((co_await std::move(busy)).error(), errc::client_closed);
+    co_await sleep_for(1s);
+    EXPECT_EQ(pool.peers.open_now, 0);
+    EXPECT_TRUE(pool.is_at_rest());
+}
+
+CHORUS_TEST(pool, survives_frames_destroyed_while_they_wait) {
+    std::weak_ptr<net::pool> left;
+    {
+        asio::io_context loop;
+        pool_fixture pool(loop.get_executor(), 1);
+        left = pool.shared;
+        spawn(loop.get_executor(), pool.call(1ms)).detach();
+        spawn(loop.get_executor(), pool.call(1ms)).detach();
+        loop.poll();
+        EXPECT_EQ(pool.shared->stats().waiting, 2u);
+    }
+    EXPECT_TRUE(left.expired()) << "something still holds the pool";
+    co_return;
+}
+
+}  // namespace
+}  // namespace chorus::net
