@@ -1,0 +1,54 @@
+// Bytes that claim to be text: where a JSON string needs attention, and whether it is UTF-8.
+#pragma once
+
+#include <chorus/config.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+namespace chorus::json {
+
+/// Tells whether the bytes are well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms).
+bool is_valid_utf8(std::string_view text) noexcept;
+
+/// The offset of the first byte that does not belong to well-formed UTF-8, or `npos`.
+std::size_t find_invalid_utf8(std::string_view text) noexcept;
+
+/// Appends a text, with U+FFFD in place of what is not UTF-8 (one for each maximal part, as WHATWG decoders do).
+void append_repaired(std::string& out, std::string_view text);
+
+/// Appends one code point. Surrogates become U+FFFD.
+void append_code_point(std::string& out, std::uint32_t code_point);
+
+/// Copies a JSON document, with U+FFFD in place of invalid UTF-8 and of lone surrogate escapes, so that parsers
+/// stricter than `json::reader` take it too.
+std::string repaired(std::string_view document);
+
+namespace detail {
+
+/// Finds the first byte that a JSON string cannot hold as it is: a quote, a backslash or a control character.
+/// `bytes_seen` collects the bits of the bytes before it; its high bits tell whether all were ASCII.
+const char* find_special(const char* first, const char* last, std::uint64_t& bytes_seen) noexcept;
+
+/// The high bit of each byte of a word.
+inline constexpr std::uint64_t high_bits = 0x8080808080808080u;
+
+/// Reads the four digits of a `\u` escape; -1 if they are none.
+std::int32_t read_hex4(const char* first, const char* last) noexcept;
+
+inline constexpr bool is_high_surrogate(std::int32_t unit) noexcept {
+    return unit >= 0xd800 && unit <= 0xdbff;
+}
+inline constexpr bool is_low_surrogate(std::int32_t unit) noexcept {
+    return unit >= 0xdc00 && unit <= 0xdfff;
+}
+
+}  // namespace detail
+
+}  // namespace chorus::json
+
+#ifndef CHORUS_SEPARATE_COMPILATION
+#include <chorus/impl/json/text.ipp>
+#endif
