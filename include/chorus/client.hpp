@@ -1,0 +1,104 @@
+// The client: one shared session for all calls of a loop.
+#pragma once
+
+#include <chorus/async/awaitable.hpp>
+#include <chorus/chat/chat_request.hpp>
+#include <chorus/chat/chat_response.hpp>
+#include <chorus/client_options.hpp>
+#include <chorus/config.hpp>
+#include <chorus/error.hpp>
+#include <chorus/net/transport.hpp>
+#include <chorus/provider/provider.hpp>
+
+#include <boost/asio/associated_cancellation_slot.hpp>
+#include <boost/asio/associated_executor.hpp>
+#include <boost/asio/async_result.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/bind_executor.hpp>
+#include <boost/asio/co_spawn.hpp>
+
+#include <exception>
+#include <memory>
+#include <utility>
+
+namespace chorus {
+
+/// Sends chat requests to one provider over pooled connections, as many at once as the pool allows.
+///
+/// Executor: a client belongs to the executor it was made with, whose handlers run one at a time: an `io_context` run
+/// by one thread, or a strand. Calls are awaited there; `async_complete` may be called from any thread. To use more
+/// cores, run a loop and a client a thread.
+/// Lifetimes: the client may go while calls are under way: they fail with `errc::client_closed`.
+/// Errors: what is wrong with the options (a key, a URL, a certificate file) is the error of each call.
+///
+///     chorus::client llm(co_await chorus::this_coro::executor, chorus::openai());
+///     auto reply = co_await llm.complete(chorus::chat_request("gpt-4o-mini").user("Why is the sky blue?"));
+///     std::cout << reply.text() << '\n';
+class client {
+ public:
+    client(executor ex, std::shared_ptr<const provider> api, const client_options& options = {});
+    /// Sends over a transport of the user: a fake, a recorder, a proxy. Of the options, only the limits count.
+    client(executor ex, std::shared_ptr<const provider> api, std::shared_ptr<net::transport> transport,
+           const client_options& options = {});
+    client(client&&) noexcept;
+    client& operator=(client&&) noexcept;
+    ~client();
+
+    /// Sends a request and completes with its response, or with the error: the whole path of a call, without a throw.
+    /// Cancellation: terminal; the connection is closed if the request was sent, and given back if not.
+    /// Errors: see `errc`; input that cannot be sent is refused before anything is sent.
+    /// Lifetimes: the request is moved into the call; nothing has to outlive it.
+    ///
+    ///     auto reply = co_await llm.try_complete(chorus::chat_request("gpt-4o-mini").user("Hello"));
+    ///     std::cout << (reply ? reply->text() : reply.error().message()) << '\n';
+    awaitable<result<chat_response>> try_complete(chat_request request);
+
+    /// As `try_complete`, but throws `api_error`.
+    awaitable<chat_response> complete(chat_request request);
+
+    /// As `try_complete`, for callbacks, futures and other kinds of coroutines: `void(result<chat_response>)`.
+    /// Executor: may be called from any thread; the handler runs on its associated executor, by default the client's.
+    ///
+    ///     std::future<chorus::result<chorus::chat_response>> reply = llm.async_complete(request, asio::use_future);
+    template <class CompletionToken>
+    auto async_complete(chat_request request, CompletionToken&& token) {
+        return asio::async_initiate<CompletionToken, void(result<chat_response>)>(
+            [](auto handler, std::shared_ptr<state> shared, chat_request moved) {
+                const executor home = home_of(*shared);
+                auto bound = asio::get_associated_executor(handler, home);
+                auto slot = asio::get_associated_cancellation_slot(handler);
+                asio::co_spawn(home, call(std::move(shared), std::move(moved)),
+                               asio::bind_cancellation_slot(
+                                   slot, asio::bind_executor(bound, [handler = std::move(handler)](
+                                                                        std::exception_ptr thrown,
+                                                                        result<chat_response> outcome) mutable {
+                                       if (thrown) outcome = error::from_exception(thrown);
+                                       std::move(handler)(std::move(outcome));
+                                   })));
+            },
+            token, state_, std::move(request));
+    }
+
+    /// The connections of the pool, by what they do.
+    net::pool_stats pool_stats() const;
+
+    /// Refuses new calls and completes when those under way have ended. Idle connections are closed at once.
+    awaitable<void> close();
+
+    executor get_executor() const noexcept;
+
+ private:
+    struct state;
+
+    static awaitable<result<chat_response>> call(std::shared_ptr<state> shared, chat_request request);
+    static awaitable<chat_response> call_or_throw(std::shared_ptr<state> shared, chat_request request);
+    static const executor& home_of(const state& shared) noexcept;
+
+    std::shared_ptr<state> state_;
+};
+
+}  // namespace chorus
+
+#ifndef CHORUS_SEPARATE_COMPILATION
+#include <chorus/impl/client.ipp>
+#endif
