@@ -1,0 +1,227 @@
+#pragma once
+
+#include <chorus/testing/mock_session.hpp>
+
+#include <boost/asio/redirect_error.hpp>
+
+#include <algorithm>
+
+namespace chorus::testing::detail {
+
+/// What a client may send ahead while it waits for a reply.
+constexpr std::size_t mock_sent_ahead_limit = 1024 * 1024;
+
+/// Counts a request as ended however its coroutine ends.
+class mock_flight {
+ public:
+    explicit mock_flight(mock_service& service) noexcept : service_(service) {}
+    ~mock_flight() { service_.end(outcome); }
+    mock_flight(const mock_flight&) = delete;
+    mock_flight& operator=(const mock_flight&) = delete;
+
+    mock_service::outcome outcome = mock_service::outcome::abandoned;
+
+ private:
+    mock_service& service_;
+};
+
+CHORUS_DECL http1_session::http1_session(mock_host& host, net::stream& stream)
+    : host_(host), stream_(stream), timer_(stream.get_executor()) {}
+
+CHORUS_DECL awaitable<mock_session::ending> http1_session::run() {
+    while (keep_open_) {
+        const bool received = co_await receive_request();  // not in the condition: g++ 12 would await regardless
+        if (!received) break;
+        if (parser_.failed_status() != 0) {
+            co_await refuse();
+            break;
+        }
+        ++served_;
+        mock_flight flight(host_.service);
+        host_.service.begin(parser_.request(), reply_);
+        flight.outcome = co_await respond();
+        if (flight.outcome == mock_service::outcome::dropped) co_return ending::abrupt;
+        if (flight.outcome == mock_service::outcome::abandoned) break;
+        parser_.next();
+        reply_.clear();
+    }
+    co_return ending::orderly;
+}
+
+CHORUS_DECL awaitable<bool> http1_session::receive_request() {
+    const bool may_time_out = host_.options.idle_close.count() > 0 && unparsed_.empty();
+    if (may_time_out) wake_after(host_.options.idle_close);
+    bool good = true;
+    for (step next = receive(); good && next != step::ready; next = receive()) {
+        if (next == step::gone || !co_await wait(next)) good = false;
+        if (woken_) good = false;  // the timer is cleared with the first byte
+    }
+    if (may_time_out) timer_.clear();
+    co_return good;
+}
+
+CHORUS_DECL http1_session::step http1_session::receive() {
+    take_in({});
+    while (!parser_.complete() && parser_.failed_status() == 0) {
+        if (sent_ < output_.size()) {  // a `100 Continue` that did not fit
+            if (const step sending = transmit(); sending != step::ready) return sending;
+        }
+        const net::io_result arrived = stream_.read_some(host_.read_buffer);
+        switch (arrived.status) {
+            case net::io_status::done:
+                timer_.clear();
+                take_in({host_.read_buffer.data(), arrived.bytes});
+                break;
+            case net::io_status::want_read:
+                return step::wait_read;
+            case net::io_status::want_write:
+                return step::wait_write;
+            case net::io_status::end:
+            case net::io_status::failed:
+                return step::gone;
+        }
+    }
+    return step::ready;
+}
+
+CHORUS_DECL void http1_session::take_in(std::string_view arrived) {
+    if (unparsed_.empty()) {
+        const std::size_t taken = parser_.feed(arrived);
+        unparsed_.assign(arrived.substr(taken));
+    } else {
+        unparsed_.append(arrived);
+        unparsed_.erase(0, parser_.feed(unparsed_));
+    }
+    if (parser_.take_expect_continue()) {
+        output_ = "HTTP/1.1 100 Continue\r\n\r\n";
+        sent_ = 0;
+    }
+}
+
+CHORUS_DECL awaitable<mock_service::outcome> http1_session::respond() {
+    using outcome = mock_service::outcome;
+    if (reply_.hold || reply_.latency.value_or(std::chrono::nanoseconds::zero()).count() > 0) {
+        held_ = reply_.hold;
+        if (!held_) wake_after(*reply_.latency);
+        if (!co_await client_waits()) co_return outcome::abandoned;
+    }
+    render();
+    for (step next = transmit(); next != step::ready; next = transmit()) {
+        if (next == step::gone || !co_await wait(next)) co_return outcome::abandoned;
+    }
+    if (reply_.fault == mock_fault::drop) co_return outcome::dropped;
+    if (reply_.fault == mock_fault::stall) {
+        co_await client_waits();
+        co_return outcome::abandoned;
+    }
+    co_return outcome::replied;
+}
+
+CHORUS_DECL void http1_session::render() {
+    const std::size_t limit = host_.options.max_requests_per_connection;
+    keep_open_ = parser_.keep_alive() && !reply_.close_after && (limit == 0 || served_ < limit);
+    const std::string limits = keep_open_ && host_.options.keep_alive_header ? keep_alive_value() : std::string();
+    output_.clear();
+    sent_ = 0;
+    append_http1_response(
+        output_, reply_,
+        {.keep_alive = keep_open_, .keep_alive_value = limits, .body = parser_.request().method != "HEAD"});
+    if (reply_.fault != mock_fault::none) output_.resize(std::min(output_.size(), reply_.fault_after));
+}
+
+// What Apache and uvicorn's proxies send; RFC 2068 section 19.7.1.1 names the field.
+CHORUS_DECL std::string http1_session::keep_alive_value() const {
+    std::string value;
+    if (const auto idle = host_.options.idle_close; idle.count() > 0) {
+        value = "timeout=" + std::to_string(std::chrono::duration_cast<std::chrono::seconds>(idle).count());
+    }
+    if (const std::size_t limit = host_.options.max_requests_per_connection; limit > 0) {
+        value += (value.empty() ? "max=" : ", max=") + std::to_string(limit - served_);
+    }
+    return value;
+}
+
+CHORUS_DECL http1_session::step http1_session::transmit() noexcept {
+    while (sent_ < output_.size()) {
+        const net::io_result moved = stream_.write_some({output_.data() + sent_, output_.size() - sent_});
+        switch (moved.status) {
+            case net::io_status::done:
+                sent_ += moved.bytes;
+                break;
+            case net::io_status::want_read:
+                return step::wait_read;
+            case net::io_status::want_write:
+                return step::wait_write;
+            case net::io_status::end:
+            case net::io_status::failed:
+                return step::gone;
+        }
+    }
+    empty_kept(output_);
+    sent_ = 0;
+    return step::ready;
+}
+
+CHORUS_DECL awaitable<void> http1_session::refuse() {
+    ++host_.service.counters().malformed;
+    reply_.clear();
+    reply_.status = parser_.failed_status();
+    reply_.close_after = true;
+    reply_.headers.add("content-type", "application/json");
+    append_openai_error(reply_.body, "The request is not valid HTTP, or too large.", "invalid_request_error", {});
+    render();
+    for (step next = transmit(); next != step::ready; next = transmit()) {
+        if (next == step::gone || !co_await wait(next)) co_return;
+    }
+    // Closing with unread bytes would reset the connection and take the answer with it (RFC 9112 section 9.6).
+    wake_after(std::chrono::seconds(1));
+    co_await client_waits();
+}
+
+// True once the session was woken; false if the client left before. The stream is watched all the while.
+CHORUS_DECL awaitable<bool> http1_session::client_waits() {
+    while (!woken_) {
+        if (!co_await wait(step::wait_read)) break;
+        if (!woken_ && look_for_departure() == step::gone) break;
+    }
+    const bool woken = woken_;
+    woken_ = held_ = false;
+    timer_.clear();
+    co_return woken;
+}
+
+CHORUS_DECL http1_session::step http1_session::look_for_departure() {
+    for (;;) {
+        const net::io_result arrived = stream_.read_some(host_.read_buffer);
+        if (arrived.status == net::io_status::want_read || arrived.status == net::io_status::want_write) {
+            return step::wait_read;
+        }
+        if (arrived.status != net::io_status::done) return step::gone;
+        unparsed_.append(host_.read_buffer.data(), arrived.bytes);
+        if (unparsed_.size() > mock_sent_ahead_limit) return step::gone;
+    }
+}
+
+// False if the stream was closed or cancelled from outside; waking cancels the wait too, and that is no failure.
+CHORUS_DECL awaitable<bool> http1_session::wait(step reason) {
+    boost::system::error_code failure;
+    co_await stream_.async_wait(reason == step::wait_write ? net::readiness::write : net::readiness::read,
+                                asio::redirect_error(use_awaitable, failure));
+    co_return !failure || woken_;
+}
+
+CHORUS_DECL void http1_session::wake_after(std::chrono::nanoseconds time) {
+    woken_ = false;
+    timer_.set<&http1_session::wake>(timer_.now() + time, this);
+}
+
+CHORUS_DECL void http1_session::release() {
+    if (held_) wake();
+}
+
+CHORUS_DECL void http1_session::wake() {
+    woken_ = true;
+    stream_.cancel();
+}
+
+}  // namespace chorus::testing::detail

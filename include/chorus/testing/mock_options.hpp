@@ -1,0 +1,65 @@
+// How a mock server is set up.
+#pragma once
+
+#include <chorus/testing/mock_latency.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+namespace chorus::testing {
+
+/// Settings of a mock server. Each setter returns the options, so that they chain.
+class mock_options {
+ public:
+    /// Plain HTTP in place of HTTPS.
+    mock_options& plain(bool value = true) { return set(&values::plain, value); }
+    /// The port on loopback; 0 lets the system choose.
+    mock_options& port(std::uint16_t value) { return set(&values::port, value); }
+    /// The key that the default behaviour asks for; empty asks for none.
+    mock_options& api_key(std::string value) { return set(&values::api_key, std::move(value)); }
+    /// How long replies take, where the script does not say.
+    mock_options& latency(mock_latency value) { return set(&values::latency, value); }
+    mock_options& latency(std::chrono::nanoseconds value) { return set(&values::latency, mock_latency::fixed(value)); }
+    /// The least size of the body of a completion.
+    mock_options& body_bytes(std::size_t value) { return set(&values::body_bytes, value); }
+    /// Sends bodies in chunks of this size; 0 sends them with `Content-Length`.
+    mock_options& chunk_bytes(std::size_t value) { return set(&values::chunk_bytes, value); }
+    /// Ends a connection in order with its n-th response; 0 never.
+    mock_options& max_requests_per_connection(std::size_t value) {
+        return set(&values::max_requests_per_connection, value);
+    }
+    /// Closes a connection that was idle so long; 0 never.
+    mock_options& idle_close(std::chrono::milliseconds value) { return set(&values::idle_close, value); }
+    /// Says in a `Keep-Alive` field what the two limits above are; without limits there is no field.
+    mock_options& keep_alive_header(bool value = true) { return set(&values::keep_alive_header, value); }
+    /// Keeps the first n requests for `mock_server::requests`.
+    mock_options& record(std::size_t value) { return set(&values::record, value); }
+
+    struct values {
+        bool plain = false;
+        bool keep_alive_header = false;
+        std::uint16_t port = 0;
+        std::string api_key = {};
+        mock_latency latency = {};
+        std::size_t body_bytes = 900;
+        std::size_t chunk_bytes = 0;
+        std::size_t max_requests_per_connection = 0;
+        std::chrono::milliseconds idle_close{0};
+        std::size_t record = 0;
+    };
+    const values& get() const noexcept { return values_; }
+
+ private:
+    template <class T>
+    mock_options& set(T values::*member, T value) {
+        values_.*member = std::move(value);
+        return *this;
+    }
+
+    values values_;
+};
+
+}  // namespace chorus::testing

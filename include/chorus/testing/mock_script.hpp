@@ -1,0 +1,124 @@
+// The conversation a test expects of its client: which request must come next, and what it is answered.
+#pragma once
+
+#include <chorus/config.hpp>
+#include <chorus/testing/mock_latency.hpp>
+#include <chorus/testing/mock_message.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace chorus::testing {
+
+/// One step: what the request must be like, and the reply to it. Without a reply of its own a step is answered by the
+/// default behaviour (an echo). Each setter returns the step, so that they chain.
+class mock_step {
+ public:
+    // What the request must be like. Without any of these, every request matches.
+    mock_step& method(std::string value);
+    /// The target without its query, such as `/v1/chat/completions`.
+    mock_step& path(std::string value);
+    mock_step& model(std::string value);
+    /// The exact text of the last user message.
+    mock_step& prompt(std::string value);
+    mock_step& body_contains(std::string part);
+    mock_step& header(std::string name, std::string value);
+    /// Any other rule; `description` names it in the message of a failed test.
+    mock_step& matching(std::string description, std::function<bool(const mock_request&)> rule);
+    /// The step serves this many requests instead of one.
+    mock_step& times(std::size_t count);
+
+    // What it is answered.
+    mock_step& reply(int status, std::string body);
+    mock_step& reply(int status, std::string body, http::headers headers);
+    /// A chat completion with this text.
+    mock_step& reply_text(std::string text);
+    /// An error body in OpenAI's shape.
+    mock_step& reply_error(int status, std::string type, std::string code, std::string message);
+    /// These bytes as they are, in place of a response. Add `close_after` to end the connection then.
+    mock_step& reply_raw(std::string bytes);
+    /// Whatever this function makes of the request.
+    mock_step& reply_with(std::function<void(const mock_request&, mock_reply&)> make);
+    mock_step& reply_header(std::string_view name, std::string_view value);
+
+    // When, and what goes wrong.
+    mock_step& after(std::chrono::nanoseconds latency);
+    /// Holds the reply back until `mock_server::release`: order without a clock.
+    mock_step& hold();
+    /// Sends the body in chunks of this size.
+    mock_step& chunked(std::size_t chunk_bytes = 64);
+    /// Ends the connection in order after the reply.
+    mock_step& close_after();
+    /// Closes the connection in place of a reply, or after `bytes` of it (the head included); without a goodbye, as a
+    /// server that dies: TLS sends no close_notify.
+    mock_step& drop();
+    mock_step& drop_after(std::size_t bytes);
+    /// Sends nothing, or no more than `bytes` of the reply, and leaves the connection open.
+    mock_step& stall();
+    mock_step& stall_after(std::size_t bytes);
+
+ private:
+    friend class mock_script;
+    struct rule {
+        std::string description;
+        std::function<bool(const mock_request&)> holds;
+    };
+    const rule* first_broken(const mock_request& request) const;
+    std::string describe() const;
+    void fill(const mock_request& request, mock_reply& reply) const;
+
+    std::vector<rule> rules_;
+    std::size_t left_ = 1;
+    std::function<void(const mock_request&, mock_reply&)> make_;
+    http::headers headers_;
+    std::optional<std::chrono::nanoseconds> latency_;
+    std::size_t chunk_bytes_ = 0;
+    bool hold_ = false;
+    bool close_after_ = false;
+    mock_fault fault_ = mock_fault::none;
+    std::size_t fault_after_ = 0;
+};
+
+/// A list of steps and what became of them. A pure machine: request in, plan out.
+class mock_script {
+ public:
+    /// Appends a step and returns it to be described. The reference stays valid as long as the script.
+    mock_step& expect();
+    /// Steps may be taken in any order: each request takes the first open step that it matches.
+    mock_script& in_any_order(bool value = true) noexcept;
+    /// A request that comes after the last step is a problem; otherwise the default behaviour answers it.
+    mock_script& nothing_else(bool value = true) noexcept;
+
+    /// Takes the step that this request matches and fills in `reply` with what the step says. Returns false when
+    /// status, headers and body are left to the default behaviour. A request that fits no step is noted as a problem
+    /// and answered with an error that no client retries.
+    bool next(const mock_request& request, mock_reply& reply);
+
+    /// Every step has been taken.
+    bool finished() const noexcept;
+    /// Unexpected requests so far, and the steps that are still open; empty when the test may pass.
+    std::vector<std::string> problems() const;
+
+ private:
+    mock_step* find(const mock_request& request);
+    void refuse(const mock_request& request, const std::string& why, mock_reply& reply);
+
+    std::deque<mock_step> steps_;  // a deque: references survive `expect`
+    std::size_t first_open_ = 0;
+    std::size_t requests_ = 0;
+    bool any_order_ = false;
+    bool nothing_else_ = false;
+    std::vector<std::string> unexpected_;
+};
+
+}  // namespace chorus::testing
+
+#ifndef CHORUS_SEPARATE_COMPILATION
+#include <chorus/impl/testing/mock_script.ipp>
+#endif

@@ -1,0 +1,104 @@
+#include <chorus/testing/mock_service.hpp>
+
+#include <gtest/gtest.h>
+
+namespace {
+
+using namespace chorus::testing;
+using namespace std::chrono_literals;
+
+mock_request chat(std::string_view prompt) {
+    mock_request request;
+    request.method = "POST";
+    request.target = "/v1/chat/completions";
+    request.body.append(R"({"model":"m","messages":[{"role":"user","content":")").append(prompt).append(R"("}]})");
+    return request;
+}
+
+mock_reply begin(mock_service& service, mock_request request) {
+    mock_reply reply;
+    service.begin(request, reply);
+    return reply;
+}
+
+TEST(mock_service, lets_the_script_answer_first_and_the_default_behaviour_after_it) {
+    mock_service service({});
+    service.script().expect().model("m").prompt("a").reply(503, "busy");
+    EXPECT_EQ(begin(service, chat("a")).status, 503);
+    const mock_reply second = begin(service, chat("b"));
+    EXPECT_EQ(second.status, 200);
+    EXPECT_NE(second.body.find("echo: b"), std::string::npos);
+}
+
+TEST(mock_service, draws_a_latency_unless_the_step_has_its_own) {
+    mock_service service(mock_options().latency(200ms));
+    service.script().expect().after(5s);
+    EXPECT_EQ(begin(service, chat("a")).latency, 5s);
+    EXPECT_EQ(begin(service, chat("a")).latency, 200ms);
+    service.latency(mock_latency::fixed(1ms));
+    EXPECT_EQ(begin(service, chat("a")).latency, 1ms);
+}
+
+TEST(mock_service, draws_the_same_latencies_again_with_the_same_seed) {
+    const auto options = mock_options().latency(mock_latency::uniform(0s, 1s, 3));
+    mock_service first(options);
+    mock_service second(options);
+    for (int i = 0; i < 10; ++i) EXPECT_EQ(begin(first, chat("a")).latency, begin(second, chat("a")).latency);
+}
+
+TEST(mock_service, a_step_that_says_chunked_overrides_the_option) {
+    mock_service service(mock_options().chunk_bytes(100));
+    service.script().expect().chunked(3);
+    EXPECT_EQ(begin(service, chat("a")).chunk_bytes, 3u);
+    EXPECT_EQ(begin(service, chat("a")).chunk_bytes, 100u);
+}
+
+TEST(mock_service, counts_what_is_in_flight_and_how_it_ended) {
+    mock_service service({});
+    for (int i = 0; i < 3; ++i) begin(service, chat("a"));
+    EXPECT_EQ(service.counters().in_flight, 3u);
+    service.end(mock_service::outcome::replied);
+    service.end(mock_service::outcome::dropped);
+    begin(service, chat("a"));
+    service.end(mock_service::outcome::abandoned);
+    const mock_counters& seen = service.counters();
+    EXPECT_EQ(seen.requests, 4u);
+    EXPECT_EQ(seen.replies, 1u);
+    EXPECT_EQ(seen.abandoned, 1u);
+    EXPECT_EQ(seen.in_flight, 1u);
+    EXPECT_EQ(seen.peak_in_flight, 3u);
+}
+
+TEST(mock_service, records_no_more_requests_than_asked) {
+    mock_service service(mock_options().record(2));
+    for (const char* prompt : {"a", "b", "c"}) begin(service, chat(prompt));
+    ASSERT_EQ(service.requests().size(), 2u);
+    EXPECT_EQ(service.requests()[0].prompt, "a");
+    EXPECT_EQ(service.requests()[1].prompt, "b");
+    mock_service forgetful({});
+    begin(forgetful, chat("a"));
+    EXPECT_TRUE(forgetful.requests().empty());
+}
+
+TEST(mock_service, tells_the_observer_before_the_script_is_asked) {
+    mock_service service({});
+    service.script().expect().reply(200, "x");
+    std::vector<std::string> prompts;
+    service.on_request([&](const mock_request& request) {
+        EXPECT_EQ(service.script().finished(), !prompts.empty());
+        prompts.push_back(request.prompt);
+    });
+    begin(service, chat("a"));
+    begin(service, chat("b"));
+    EXPECT_EQ(prompts, (std::vector<std::string>{"a", "b"}));
+}
+
+TEST(mock_service, asks_for_the_key_of_its_options) {
+    mock_service service(mock_options().api_key("k"));
+    EXPECT_EQ(begin(service, chat("a")).status, 401);
+    mock_request request = chat("a");
+    request.headers.add("authorization", "Bearer k");
+    EXPECT_EQ(begin(service, request).status, 200);
+}
+
+}  // namespace
