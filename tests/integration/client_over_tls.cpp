@@ -1,0 +1,309 @@
+// The whole client against the mock server, over real sockets and real TLS, both in one loop.
+#include <chorus/async/gather.hpp>
+#include <chorus/async/sleep.hpp>
+#include <chorus/async/task.hpp>
+#include <chorus/client.hpp>
+#include <chorus/provider/openai.hpp>
+#include <chorus/testing/gtest.hpp>
+#include <chorus/testing/mock_server.hpp>
+
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace chorus {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::mock_options;
+using testing::mock_server;
+
+const char* no_environment(const char*) noexcept {
+    return nullptr;
+}
+
+client connect_to(executor ex, const mock_server& server, client_options options = {}) {
+    if (!server.ca_pem().empty()) options.tls(net::tls_options().ca_pem(server.ca_pem()));
+    return client(ex, openai(&no_environment).base_url(server.base_url()).api_key("k"), options);
+}
+
+chat_request question(int number = 1) {
+    return chat_request("m").user("Question " + std::to_string(number));
+}
+
+/// Runs what is ready. The clock of the tests moves only when nothing is, so this waits for no packet that was sent.
+awaitable<void> settle() {
+    return sleep_for(1ms);
+}
+
+CHORUS_TEST(client_over_tls, asks_and_reuses_the_connection) {
+    mock_server server(get_executor());
+    client llm = connect_to(get_executor(), server);
+    const auto first = co_await llm.complete(question(1));
+    EXPECT_EQ(first.text(), "echo: Question 1");
+    EXPECT_FALSE(first.timing().reused);
+    const auto second = co_await llm.complete(question(2));
+    EXPECT_EQ(second.text(), "echo: Question 2");
+    EXPECT_TRUE(second.timing().reused);
+    EXPECT_EQ(server.counters().connections, 1u);
+    EXPECT_EQ(llm.pool_stats().reused, 1u);
+    EXPECT_EQ(llm.pool_stats().idle, 1u);
+}
+
+CHORUS_REAL_TIME_TEST(client_over_tls, says_where_the_time_of_a_call_went) {
+    mock_server server(get_executor(), mock_options().latency(5ms));
+    client llm = connect_to(get_executor(), server);
+    const http::timing fresh = (co_await llm.complete(question())).timing();
+    EXPECT_GT(fresh.connect, 0ns);
+    EXPECT_GT(fresh.tls, 0ns);
+    EXPECT_GE(fresh.first_byte, 5ms);
+    EXPECT_GE(fresh.total, fresh.queue + fresh.dns + fresh.connect + fresh.tls + fresh.first_byte);
+    const http::timing kept = (co_await llm.complete(question())).timing();
+    EXPECT_EQ(kept.dns + kept.connect + kept.tls, 0ns);
+    EXPECT_GE(kept.first_byte, 5ms);
+}
+
+CHORUS_TEST(client_over_tls, multiplexes_many_calls_over_few_connections) {
+    mock_server server(get_executor(), mock_options().latency(100ms));
+    client llm = connect_to(get_executor(), server, client_options().max_connections(20));
+    std::vector<awaitable<result<chat_response>>> calls;
+    for (int i = 0; i < 200; ++i) calls.push_back(llm.try_complete(question(i)));
+    const auto replies = co_await gather(std::move(calls));
+    for (int i = 0; i < 200; ++i) {
+        const auto& reply = replies[static_cast<std::size_t>(i)];
+        CO_ASSERT_TRUE(reply);
+        EXPECT_EQ(reply->text(), "echo: Question " + std::to_string(i));
+    }
+    EXPECT_EQ(server.counters().connections, 20u);
+    EXPECT_EQ(server.counters().peak_in_flight, 20u);
+    EXPECT_EQ(llm.pool_stats().opened, 20u);
+    EXPECT_EQ(llm.pool_stats().reused, 180u);
+}
+
+CHORUS_TEST(client_over_tls, resumes_the_tls_session_on_a_new_connection) {
+    mock_server server(get_executor());
+    client llm = connect_to(get_executor(), server);
+    co_await llm.complete(question());
+    server.close_connections();
+    co_await settle();
+    const auto reply = co_await llm.complete(question());
+    EXPECT_FALSE(reply.timing().reused) << "the check at checkout saw that the server had closed";
+    EXPECT_TRUE(reply.timing().tls_resumed);
+    EXPECT_EQ(llm.pool_stats().resumed, 1u);
+    EXPECT_EQ(server.counters().handshakes_resumed, 1u);
+}
+
+CHORUS_TEST(client_over_tls, sends_once_more_when_a_reused_connection_dies_without_an_answer) {
+    mock_server server(get_executor());
+    server.expect().reply_text("first");
+    server.expect().drop();
+    server.expect().reply_text("second");
+    client llm = connect_to(get_executor(), server);
+    EXPECT_EQ((co_await llm.complete(question())).text(), "first");
+    EXPECT_EQ((co_await llm.complete(question())).text(), "second");
+    EXPECT_EQ(server.counters().connections, 2u);
+}
+
+CHORUS_TEST(client_over_tls, does_not_send_again_what_a_fresh_connection_lost) {
+    mock_server server(get_executor());
+    server.script().nothing_else();
+    server.expect().drop();
+    client llm = connect_to(get_executor(), server);
+    const auto reply = co_await llm.try_complete(question());
+    CO_ASSERT_FALSE(reply);
+    EXPECT_EQ(reply.error(), errc::connection_lost);
+    EXPECT_EQ(reply.error().phase(), phase::first_byte);
+    EXPECT_EQ(reply.error().attempts(), 1);
+    EXPECT_EQ(reply.error(), condition::retryable);
+}
+
+CHORUS_TEST(client_over_tls, does_not_send_again_once_a_byte_of_the_answer_came) {
+    mock_server server(get_executor());
+    server.script().nothing_else();
+    server.expect().reply_text("first");
+    server.expect().reply_text("second").drop_after(20);
+    client llm = connect_to(get_executor(), server);
+    co_await llm.complete(question());
+    const auto reply = co_await llm.try_complete(question());
+    CO_ASSERT_FALSE(reply);
+    EXPECT_EQ(reply.error(), errc::truncated);
+    EXPECT_EQ(llm.pool_stats().idle, 0u);
+}
+
+CHORUS_TEST(client_over_tls, never_takes_a_response_cut_at_any_byte_for_a_success) {
+    mock_server server(get_executor(), mock_options().body_bytes(0));
+    client llm = connect_to(get_executor(), server);
+    const std::size_t length = 900;
+    for (std::size_t cut = 0; cut < length; cut += 7) {
+        server.expect()
+            .reply_with([&](const testing::mock_request&, testing::mock_reply& reply) {
+                reply.body = R"({"id":"c","choices":[{"index":0,"message":{"content":"x"}}],"pad":")" +
+                             std::string(length, 'p') + "\"}";
+            })
+            .drop_after(cut);
+        const auto reply = co_await llm.try_complete(question());
+        CO_ASSERT_FALSE(reply);
+        EXPECT_EQ(reply.error(), cut == 0 ? errc::connection_lost : errc::truncated) << cut;
+    }
+}
+
+CHORUS_TEST(client_over_tls, decodes_chunked_responses) {
+    mock_server server(get_executor(), mock_options().chunk_bytes(13));
+    client llm = connect_to(get_executor(), server);
+    EXPECT_EQ((co_await llm.complete(question())).text(), "echo: Question 1");
+    EXPECT_TRUE((co_await llm.complete(question())).timing().reused);
+}
+
+CHORUS_TEST(client_over_tls, tells_what_the_server_says_in_an_error) {
+    mock_server server(get_executor());
+    server.expect()
+        .reply_error(429, "requests", "rate_limit_exceeded", "Slow down.")
+        .reply_header("x-request-id", "req_9")
+        .reply_header("retry-after", "2");
+    client llm = connect_to(get_executor(), server);
+    const auto reply = co_await llm.try_complete(question());
+    CO_ASSERT_FALSE(reply);
+    EXPECT_EQ(reply.error(), condition::rate_limited);
+    EXPECT_EQ(reply.error().http_status(), 429);
+    EXPECT_EQ(reply.error().provider_code(), "rate_limit_exceeded");
+    EXPECT_EQ(reply.error().request_id(), "req_9");
+    EXPECT_EQ(reply.error().retry_after(), 2s);
+    EXPECT_EQ(llm.pool_stats().idle, 1u) << "an error status is no reason to close";
+}
+
+CHORUS_TEST(client_over_tls, limits_the_wait_for_the_first_byte) {
+    mock_server server(get_executor());
+    server.expect().stall();
+    client llm = connect_to(get_executor(), server, client_options().first_byte_timeout(3s));
+    const auto reply = co_await llm.try_complete(question());
+    CO_ASSERT_FALSE(reply);
+    EXPECT_EQ(reply.error(), errc::first_byte_timed_out);
+    EXPECT_EQ(reply.error(), condition::timeout);
+    EXPECT_EQ(llm.pool_stats().in_use + llm.pool_stats().idle, 0u);
+}
+
+CHORUS_TEST(client_over_tls, limits_the_whole_call) {
+    mock_server server(get_executor());
+    server.expect().stall_after(30);
+    client llm = connect_to(get_executor(), server);
+    const auto reply = co_await llm.try_complete(question().timeout(7s));
+    CO_ASSERT_FALSE(reply);
+    EXPECT_EQ(reply.error(), errc::deadline_exceeded);
+    EXPECT_EQ(reply.error().phase(), phase::read);
+}
+
+CHORUS_TEST(client_over_tls, limits_the_opening_of_a_connection) {
+    mock_server server(get_executor());
+    server.stall_connections(1);
+    client llm = connect_to(get_executor(), server, client_options().connect_timeout(2s));
+    const auto reply = co_await llm.try_complete(question());
+    CO_ASSERT_FALSE(reply);
+    EXPECT_EQ(reply.error(), errc::connect_timed_out);
+    EXPECT_EQ((co_await llm.complete(question())).text(), "echo: Question 1");
+}
+
+CHORUS_TEST(client_over_tls, refuses_a_server_that_it_cannot_verify) {
+    mock_server server(get_executor());
+    client llm(get_executor(), openai(&no_environment).base_url(server.base_url()).api_key("k"));
+    const auto reply = co_await llm.try_complete(question());
+    CO_ASSERT_FALSE(reply);
+    EXPECT_EQ(reply.error(), errc::certificate_rejected);
+    EXPECT_EQ(reply.error().phase(), phase::tls);
+    EXPECT_NE(reply.error().message().find("127.0.0.1"), std::string::npos) << reply.error().message();
+    EXPECT_EQ(server.counters().requests, 0u);
+}
+
+CHORUS_TEST(client_over_tls, can_be_told_not_to_verify_by_a_name_that_warns) {
+    mock_server server(get_executor());
+    client llm(get_executor(), openai(&no_environment).base_url(server.base_url()).api_key("k"),
+               client_options().tls(net::tls_options().dangerously_disable_verification()));
+    EXPECT_EQ((co_await llm.complete(question())).text(), "echo: Question 1");
+}
+
+CHORUS_TEST(client_over_tls, speaks_plain_http_to_local_servers) {
+    mock_server server(get_executor(), mock_options().plain());
+    client llm = connect_to(get_executor(), server);
+    EXPECT_EQ((co_await llm.complete(question())).text(), "echo: Question 1");
+    EXPECT_TRUE((co_await llm.complete(question())).timing().reused);
+}
+
+CHORUS_TEST(client_over_tls, names_the_address_that_refuses_the_connection) {
+    std::string gone;
+    {
+        mock_server server(get_executor(), mock_options().plain());
+        gone = server.base_url();
+    }
+    client llm(get_executor(), openai(&no_environment).base_url(gone).api_key("k"));
+    const auto reply = co_await llm.try_complete(question());
+    CO_ASSERT_FALSE(reply);
+    EXPECT_EQ(reply.error(), errc::connect_failed);
+    EXPECT_NE(reply.error().message().find("127.0.0.1"), std::string::npos) << reply.error().message();
+}
+
+CHORUS_TEST(client_over_tls, obeys_what_the_server_says_of_keep_alive) {
+    mock_server server(get_executor(), mock_options().idle_close(5s).keep_alive_header());
+    client llm = connect_to(get_executor(), server);
+    co_await llm.complete(question());
+    co_await sleep_for(3s);
+    EXPECT_TRUE((co_await llm.complete(question())).timing().reused);
+    co_await sleep_for(4500ms);
+    EXPECT_FALSE((co_await llm.complete(question())).timing().reused);
+}
+
+CHORUS_TEST(client_over_tls, follows_a_server_that_ends_connections_after_some_requests) {
+    mock_server server(get_executor(), mock_options().max_requests_per_connection(3));
+    client llm = connect_to(get_executor(), server);
+    for (int i = 0; i < 10; ++i) co_await llm.complete(question(i));
+    EXPECT_EQ(server.counters().connections, 4u);
+    EXPECT_EQ(server.counters().requests, 10u);
+}
+
+CHORUS_TEST(client_over_tls, keeps_its_ledger_when_cancelled_at_any_moment) {
+    mock_server server(get_executor(), mock_options().latency(10ms));
+    client llm = connect_to(get_executor(), server, client_options().max_connections(2));
+    for (std::chrono::microseconds moment{0}; moment < 40ms; moment += 500us) {
+        auto first = spawn(get_executor(), llm.try_complete(question(1)));
+        auto second = spawn(get_executor(), llm.try_complete(question(2)));
+        auto third = spawn(get_executor(), llm.try_complete(question(3)));
+        co_await sleep_for(moment);
+        second.cancel();
+        EXPECT_TRUE(co_await std::move(first));
+        EXPECT_TRUE(co_await std::move(third));
+        co_await sleep_for(1s);
+        const auto counts = llm.pool_stats();
+        EXPECT_EQ(counts.in_use + counts.waiting + counts.connecting, 0u) << moment.count();
+        EXPECT_LE(counts.idle, 2u);
+    }
+}
+
+CHORUS_TEST(client_over_tls, fails_calls_under_way_when_it_goes) {
+    mock_server server(get_executor(), mock_options().latency(10s));
+    auto llm = std::make_optional(connect_to(get_executor(), server, client_options().max_connections(2)));
+    std::vector<task<result<chat_response>>> calls;
+    for (int i = 0; i < 5; ++i) calls.push_back(spawn(get_executor(), llm->try_complete(question(i))));
+    co_await sleep_for(1s);
+    EXPECT_EQ(server.counters().in_flight, 2u);
+    llm.reset();
+    for (auto& call : calls) {
+        const auto reply = co_await std::move(call);
+        CO_ASSERT_FALSE(reply);
+        EXPECT_EQ(reply.error(), errc::client_closed) << reply.error().message();
+    }
+}
+
+CHORUS_TEST(client_over_tls, close_lets_calls_under_way_end) {
+    mock_server server(get_executor(), mock_options().latency(200ms));
+    client llm = connect_to(get_executor(), server);
+    auto call = spawn(get_executor(), llm.try_complete(question()));
+    co_await sleep_for(100ms);
+    co_await llm.close();
+    EXPECT_TRUE(call.done());
+    EXPECT_TRUE(co_await std::move(call));
+    EXPECT_EQ(llm.pool_stats().idle, 0u);
+}
+
+}  // namespace
+}  // namespace chorus
