@@ -1,0 +1,67 @@
+// Where the requests go, and one request there whose answer is checked.
+#pragma once
+
+#include <chorus/client.hpp>
+#include <chorus/provider/openai.hpp>
+
+#include <chrono>
+#include <cstddef>
+#include <optional>
+#include <stdexcept>
+#include <string>
+
+#include "options.hpp"
+#include "resources.hpp"
+#include "server_process.hpp"
+#include "tally.hpp"
+
+namespace bench {
+
+/// The server that the command line names, or a mock server started for it. Makes this process the client: on a core of
+/// its own, with as many descriptors as it may have.
+class target {
+ public:
+    target(const settings& wanted, std::chrono::milliseconds latency) : settings_(wanted) {
+        if (wanted.url.empty() && !wanted.ca_file.empty()) throw std::invalid_argument("--ca needs --url");
+        if (wanted.url.empty()) server_.emplace(latency);
+        pin_to(core::last);
+        raise_descriptor_limit();
+    }
+
+    bool is_tls() const { return !settings_.url.starts_with("http://"); }
+
+    chorus::client make_client(const chorus::executor& ex, chorus::client_options options = {}) const {
+        chorus::net::tls_options tls;
+        chorus::openai api;
+        if (server_) {
+            tls.ca_pem(server_->ca_pem());
+            api.base_url(server_->base_url()).api_key("sk-mock");
+        } else {
+            if (!settings_.ca_file.empty()) tls.ca_file(settings_.ca_file);
+            api.base_url(settings_.url);
+        }
+        options.tls(tls);
+        return chorus::client(ex, api, options);
+    }
+
+    /// Sends request number `index` and counts what comes back.
+    chorus::awaitable<void> ask(chorus::client& llm, std::size_t index, tally& counts) const {
+        const auto started = std::chrono::steady_clock::now();
+        std::string prompt = "Question number " + std::to_string(index);
+        counts.begin();
+        const auto reply = co_await llm.try_complete(chorus::chat_request(settings_.model).user(prompt));
+        if (!reply) {
+            counts.fail(reply.error().message());
+        } else if (settings_.any_answer ? reply->text().empty() : reply->text().find(prompt) == std::string::npos) {
+            counts.fail("the answer to \"" + prompt + "\" is \"" + std::string(reply->text()) + '"');
+        } else {
+            counts.succeed(std::chrono::steady_clock::now() - started);
+        }
+    }
+
+ private:
+    const settings& settings_;
+    std::optional<server_process> server_;
+};
+
+}  // namespace bench
