@@ -1,0 +1,172 @@
+// Contracts of the options of an OpenAI endpoint and of its provider.
+#include <chorus/provider/openai.hpp>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <chrono>
+#include <cstring>
+#include <string>
+
+namespace {
+
+using namespace chorus;
+
+const char* empty_environment(const char*) {
+    return nullptr;
+}
+
+const char* full_environment(const char* name) {
+    if (std::strcmp(name, "OPENAI_API_KEY") == 0) return " sk-environment\n";
+    if (std::strcmp(name, "OPENAI_BASE_URL") == 0) return "https://gateway.example/openai/v1/\n";
+    if (std::strcmp(name, "OPENAI_ORG_ID") == 0) return "org_1";
+    if (std::strcmp(name, "OPENAI_PROJECT_ID") == 0) return "proj_1";
+    return nullptr;
+}
+
+const char* blank_environment(const char*) {
+    return " \n";
+}
+
+const chat_request hello = chat_request("m").user("hi");
+
+http::request encoded(const openai& options, const chat_request& request = hello) {
+    const auto made = options.make()->encode(request);
+    EXPECT_TRUE(made) << made.error().message();
+    return made ? *made : http::request();
+}
+
+/// The option that is refused, by `check` and by each call alike; empty if none is.
+std::string refused(const openai& options) {
+    const auto checked = options.check();
+    const auto made = options.make()->encode(hello);
+    EXPECT_EQ(checked.has_value(), made.has_value());
+    if (checked) return "";
+    EXPECT_EQ(checked.error(), errc::invalid_argument);
+    EXPECT_EQ(checked.error().phase(), phase::input);
+    EXPECT_EQ(checked.error().message(), made.error().message());
+    EXPECT_EQ(checked.error().message().find('\n'), std::string::npos);
+    return std::string(checked.error().param());
+}
+
+TEST(openai, writes_a_request_for_its_own_api) {
+    const auto request = encoded(openai(empty_environment).api_key("sk-1"));
+    EXPECT_EQ(request.method, "POST");
+    EXPECT_EQ(request.origin.to_string(), "https://api.openai.com");
+    EXPECT_EQ(request.target, "/v1/chat/completions");
+    EXPECT_EQ(request.headers.get("Authorization"), "Bearer sk-1");
+    EXPECT_EQ(request.headers.get("Content-Type"), "application/json");
+    EXPECT_EQ(request.headers.get("Accept"), "application/json");
+    EXPECT_TRUE(request.headers.get("User-Agent").starts_with("chorus/"));
+    EXPECT_FALSE(request.headers.contains("Accept-Encoding"));
+    EXPECT_FALSE(request.headers.contains("OpenAI-Organization"));
+    EXPECT_FALSE(request.headers.contains("OpenAI-Project"));
+    EXPECT_EQ(request.body, R"({"model":"m","messages":[{"role":"user","content":"hi"}]})");
+}
+
+TEST(openai, reads_the_environment_trimmed) {
+    const auto request = encoded(openai(full_environment));
+    EXPECT_EQ(request.origin.to_string(), "https://gateway.example");
+    EXPECT_EQ(request.target, "/openai/v1/chat/completions");
+    EXPECT_EQ(request.headers.get("Authorization"), "Bearer sk-environment");
+    EXPECT_EQ(request.headers.get("OpenAI-Organization"), "org_1");
+    EXPECT_EQ(request.headers.get("OpenAI-Project"), "proj_1");
+}
+
+TEST(openai, lets_options_win_over_the_environment) {
+    const auto request = encoded(openai(full_environment)
+                                     .api_key(" sk-own\n")
+                                     .base_url("http://localhost:8000")
+                                     .organization("org_2")
+                                     .project("proj_2"));
+    EXPECT_EQ(request.origin.to_string(), "http://localhost:8000");
+    EXPECT_EQ(request.target, "/chat/completions");
+    EXPECT_EQ(request.headers.get("Authorization"), "Bearer sk-own");
+    EXPECT_EQ(request.headers.get("OpenAI-Organization"), "org_2");
+    EXPECT_EQ(request.headers.get("OpenAI-Project"), "proj_2");
+}
+
+TEST(openai, takes_blank_variables_for_none) {
+    const auto request = encoded(openai(blank_environment).api_key("sk-1"));
+    EXPECT_EQ(request.origin.to_string(), "https://api.openai.com");
+    EXPECT_FALSE(request.headers.contains("OpenAI-Organization"));
+    EXPECT_EQ(refused(openai(blank_environment)), "api_key");
+}
+
+TEST(openai, keeps_the_query_of_a_base_url) {
+    const auto request = encoded(openai(empty_environment).api_key("k").base_url("https://h/openai/v1/?api-version=1"));
+    EXPECT_EQ(request.target, "/openai/v1/chat/completions?api-version=1");
+}
+
+TEST(openai, asks_for_a_key_on_its_own_hosts_only) {
+    const auto at = [](const char* url) { return refused(openai(empty_environment).base_url(url)); };
+    EXPECT_EQ(refused(openai(empty_environment)), "api_key");
+    EXPECT_EQ(at("https://eu.api.openai.com/v1"), "api_key");
+    EXPECT_EQ(at("http://localhost:11434/v1"), "");
+    EXPECT_EQ(at("https://notapi.openai.com.example/v1"), "");
+    EXPECT_EQ(at("https://xapi.openai.com/v1"), "");
+    const std::string text(openai(empty_environment).check().error().text());
+    EXPECT_NE(text.find("OPENAI_API_KEY"), std::string::npos);
+    EXPECT_NE(text.find("api_key()"), std::string::npos);
+}
+
+TEST(openai, sends_no_key_where_it_is_set_to_nothing) {
+    const auto request = encoded(openai(full_environment).api_key("").base_url("http://localhost:1234/v1"));
+    EXPECT_FALSE(request.headers.contains("Authorization"));
+}
+
+TEST(openai, refuses_options_that_break_a_request_and_names_them) {
+    const auto keyed = [] { return openai(empty_environment).api_key("sk-1"); };
+    EXPECT_EQ(refused(keyed().base_url("ftp://x")), "base_url");
+    EXPECT_EQ(refused(keyed().base_url("api.openai.com/v1")), "base_url");
+    EXPECT_EQ(refused(keyed().base_url("")), "base_url");
+    EXPECT_EQ(refused(keyed().organization("a\nb")), "organization");
+    EXPECT_EQ(refused(keyed().project("a\rb")), "project");
+    EXPECT_EQ(refused(keyed().header("X", "a\nb")), "headers[X]");
+    EXPECT_EQ(refused(keyed().header("X Y", "a")), "headers");
+    EXPECT_EQ(refused(keyed().header("Host", "a")), "headers[Host]");
+    EXPECT_EQ(refused(keyed().api_key(std::string("sk\0x", 4))), "api_key");
+}
+
+TEST(openai, never_shows_a_key_in_an_error) {
+    const auto checked = openai(empty_environment).api_key("sk-secret\r\nX: y").check();
+    ASSERT_FALSE(checked);
+    EXPECT_EQ(checked.error().param(), "api_key");
+    EXPECT_EQ(checked.error().message().find("secret"), std::string::npos);
+
+    const auto api = openai(empty_environment).api_key("sk-secret-1").make();
+    for (const int status : {200, 401}) {
+        const auto response =
+            api->decode({status, {}, R"({"error":{"message":"bad key sk-secret-1, sk-secret-1"}})", {}}, {});
+        ASSERT_FALSE(response);
+        EXPECT_EQ(response.error().text(), "bad key ***, ***");
+        EXPECT_EQ(response.error().body().find("secret"), std::string::npos);
+    }
+}
+
+TEST(openai, checks_the_request_too) {
+    const auto api = openai(empty_environment).api_key("sk-1").make();
+    const auto made = api->encode(chat_request("m"));
+    ASSERT_FALSE(made);
+    EXPECT_EQ(made.error().param(), "messages");
+}
+
+TEST(openai, puts_headers_of_the_user_in_place_of_its_own) {
+    const auto options = openai(empty_environment).api_key("sk-1").header("User-Agent", "app/1").header("X-Title", "t");
+    auto request = encoded(options);
+    EXPECT_EQ(request.headers.get("User-Agent"), "app/1");
+    EXPECT_EQ(request.headers.get("X-Title"), "t");
+    request = encoded(options, chat_request("m").user("hi").header("x-title", "u").header("authorization", "Basic x"));
+    EXPECT_EQ(request.headers.get("X-Title"), "u");
+    EXPECT_EQ(request.headers.get("Authorization"), "Basic x");
+}
+
+TEST(openai, converts_to_a_provider_and_decodes) {
+    const std::shared_ptr<const provider> api = openai(empty_environment).api_key("sk-1");
+    EXPECT_EQ(api->name(), "openai");
+    const auto response = api->decode({200, {}, R"({"choices":[{"message":{"content":"Hi"}}]})", {}}, {});
+    ASSERT_TRUE(response);
+    EXPECT_EQ(response->text(), "Hi");
+}
+
+}  // namespace

@@ -1,0 +1,236 @@
+// Contracts of reading responses in the format of OpenAI and its dialects.
+#include <chorus/provider/openai_decode.hpp>
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include <chrono>
+#include <string>
+
+namespace {
+
+using namespace chorus;
+using namespace std::chrono_literals;
+
+constexpr std::chrono::system_clock::time_point now{1'800'000'000s};
+
+result<chat_response> decoded(std::string body, int status = 200) {
+    return openai_format::decode_chat(http::response{status, {}, std::move(body), {}}, now);
+}
+
+/// The first choice of a response whose message has these members.
+choice with_message(const std::string& members) {
+    const auto response = decoded("{\"choices\":[{\"message\":{" + members + "}}]}");
+    EXPECT_TRUE(response);
+    return response && !response->choices().empty() ? response->choices()[0] : choice();
+}
+
+constexpr const char* full = R"({"id":"chatcmpl-1","object":"chat.completion","created":1760000000,"model":"m-1",
+ "service_tier":"default","system_fingerprint":"fp_1",
+ "choices":[{"index":0,"finish_reason":"stop",
+   "logprobs":{"content":[{"token":"Hi","logprob":-0.25,"bytes":[72,105],
+       "top_logprobs":[{"token":"Hi","logprob":-0.25,"bytes":null},{"token":"Yo","logprob":-9999.0,"bytes":[89,111]}]}],
+     "refusal":[{"token":"N","logprob":-1}]},
+   "message":{"role":"assistant","content":"Hi","refusal":null,
+     "annotations":[{"type":"url_citation","url_citation":{"start_index":0,"end_index":2,"url":"https://x","title":"X"}}],
+     "audio":{"id":"audio_1","data":"QUJD","expires_at":1760000100,"transcript":"hi"}}},
+  {"index":1,"finish_reason":"length","message":{"role":"assistant","content":"Ho"}}],
+ "usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11,
+   "prompt_tokens_details":{"cached_tokens":1,"cache_write_tokens":2,"audio_tokens":3,"image_tokens":4,"text_tokens":5},
+   "completion_tokens_details":{"reasoning_tokens":6,"audio_tokens":7,"text_tokens":8,
+     "accepted_prediction_tokens":9,"rejected_prediction_tokens":10}}})";
+
+TEST(decode_chat, reads_every_field) {
+    const auto response = decoded(full);
+    ASSERT_TRUE(response) << response.error().message();
+    EXPECT_EQ(response->id(), "chatcmpl-1");
+    EXPECT_EQ(response->model(), "m-1");
+    EXPECT_EQ(response->created(), std::chrono::sys_seconds(1760000000s));
+    EXPECT_EQ(response->service_tier(), "default");
+    EXPECT_EQ(response->system_fingerprint(), "fp_1");
+    EXPECT_EQ(response->text(), "Hi");
+    EXPECT_EQ(response->finish_reason(), finish_reason::stop);
+    ASSERT_EQ(response->choices().size(), 2u);
+
+    const choice& first = response->choices()[0];
+    EXPECT_EQ(first.message.role, "assistant");
+    ASSERT_EQ(first.message.annotations.size(), 1u);
+    EXPECT_EQ(first.message.annotations[0].type, "url_citation");
+    EXPECT_EQ(first.message.annotations[0].url, "https://x");
+    EXPECT_EQ(first.message.annotations[0].title, "X");
+    EXPECT_EQ(first.message.annotations[0].end_index, 2);
+    ASSERT_NE(first.message.audio, nullptr);
+    EXPECT_EQ(first.message.audio->id, "audio_1");
+    EXPECT_EQ(first.message.audio->data, "QUJD");
+    EXPECT_EQ(first.message.audio->transcript, "hi");
+    EXPECT_EQ(first.message.audio->expires_at, std::chrono::sys_seconds(1760000100s));
+    ASSERT_NE(first.logprobs, nullptr);
+    ASSERT_EQ(first.logprobs->content.size(), 1u);
+    EXPECT_EQ(first.logprobs->content[0].token, "Hi");
+    EXPECT_EQ(first.logprobs->content[0].logprob, -0.25);
+    EXPECT_EQ(first.logprobs->content[0].bytes, (std::vector<std::uint8_t>{72, 105}));
+    ASSERT_EQ(first.logprobs->content[0].top.size(), 2u);
+    EXPECT_TRUE(first.logprobs->content[0].top[0].bytes.empty());
+    EXPECT_EQ(first.logprobs->content[0].top[1].logprob, -9999.0);
+    EXPECT_EQ(first.logprobs->refusal.size(), 1u);
+
+    const choice& second = response->choices()[1];
+    EXPECT_EQ(second.index, 1);
+    EXPECT_EQ(second.finish_reason, finish_reason::length);
+    EXPECT_EQ(second.logprobs, nullptr);
+    EXPECT_EQ(second.message.audio, nullptr);
+
+    const usage& used = response->usage();
+    EXPECT_EQ(used.prompt_tokens, 9);
+    EXPECT_EQ(used.completion_tokens, 2);
+    EXPECT_EQ(used.total_tokens, 11);
+    EXPECT_EQ(used.prompt.cached_tokens, 1);
+    EXPECT_EQ(used.prompt.cache_write_tokens, 2);
+    EXPECT_EQ(used.prompt.audio_tokens, 3);
+    EXPECT_EQ(used.prompt.image_tokens, 4);
+    EXPECT_EQ(used.prompt.text_tokens, 5);
+    EXPECT_EQ(used.completion.reasoning_tokens, 6);
+    EXPECT_EQ(used.completion.audio_tokens, 7);
+    EXPECT_EQ(used.completion.text_tokens, 8);
+    EXPECT_EQ(used.completion.accepted_prediction_tokens, 9);
+    EXPECT_EQ(used.completion.rejected_prediction_tokens, 10);
+}
+
+TEST(decode_chat, keeps_what_it_does_not_know) {
+    const auto response = decoded(R"({"choices":[{"message":{"content":"x","tool_calls":[{"id":"c"}]},
+        "finish_reason":"eos_token","stop_reason":5}],"x_groq":{"id":"g"},"moderation":[]})");
+    ASSERT_TRUE(response);
+    EXPECT_EQ(response->finish_reason(), "eos_token");
+    EXPECT_EQ(response->raw().at("choices").at(0).at("stop_reason"), 5);
+    EXPECT_EQ(response->raw().at("x_groq").at("id"), "g");
+}
+
+TEST(decode_chat, bears_missing_and_null_members_everywhere) {
+    const auto response = decoded(R"({"id":null,"created":null,"model":null,"usage":null,"choices":[
+        {"index":null,"finish_reason":null,"logprobs":null,"message":null},
+        {},
+        {"message":{"role":null,"content":null,"refusal":null,"annotations":null,"audio":null,"reasoning":null}}]})");
+    ASSERT_TRUE(response) << response.error().message();
+    EXPECT_EQ(response->id(), "");
+    EXPECT_EQ(response->created(), std::nullopt);
+    EXPECT_EQ(response->usage().total_tokens, std::nullopt);
+    ASSERT_EQ(response->choices().size(), 3u);
+    EXPECT_EQ(response->choices()[2].index, 2) << "the place stands for a missing index";
+    EXPECT_EQ(response->choices()[2].message.role, "assistant");
+    EXPECT_EQ(response->text(), "");
+}
+
+TEST(decode_chat, bears_other_types_than_documented) {
+    const auto response = decoded(R"({"id":7,"created":1760000000.5,"choices":[{"message":{"content":"x"}}],
+        "usage":{"prompt_tokens":"9","completion_tokens":2.0,"total_tokens":null,"prompt_tokens_details":[]}})");
+    ASSERT_TRUE(response);
+    EXPECT_EQ(response->id(), "7");
+    EXPECT_EQ(response->created(), std::chrono::sys_seconds(1760000000s));
+    EXPECT_EQ(response->usage().prompt_tokens, 9);
+    EXPECT_EQ(response->usage().completion_tokens, 2);
+    EXPECT_EQ(response->usage().total_tokens, std::nullopt);
+}
+
+TEST(decode_chat, takes_blank_lines_before_the_body) {
+    EXPECT_TRUE(decoded("\n\n \r\n{\"choices\":[]}"));
+}
+
+TEST(decode_chat, accepts_an_empty_list_of_choices) {
+    const auto response = decoded(R"({"choices":[],"error":null})");
+    ASSERT_TRUE(response);
+    EXPECT_EQ(response->text(), "");
+}
+
+TEST(decode_chat, reads_reasoning_under_its_names_in_order_of_preference) {
+    const auto reasoning = [](const std::string& members) {
+        const choice first = with_message(members);
+        return std::string(first.message.reasoning_field) + "=" + first.message.reasoning;
+    };
+    EXPECT_EQ(reasoning(R"("content":"x")"), "=");
+    EXPECT_EQ(reasoning(R"("reasoning_content":"a")"), "reasoning_content=a");
+    EXPECT_EQ(reasoning(R"("reasoning":"b")"), "reasoning=b");
+    EXPECT_EQ(reasoning(R"("reasoning":"b","reasoning_content":"a")"), "reasoning_content=a");
+    EXPECT_EQ(reasoning(R"("reasoning_content":"a","reasoning":"b")"), "reasoning_content=a");
+    EXPECT_EQ(reasoning(R"("reasoning_content":"","reasoning":"b")"), "reasoning=b");
+    EXPECT_EQ(reasoning(R"("reasoning":{"effort":"low"})"), "=");
+    EXPECT_EQ(reasoning(R"("reasoning_details":[{"type":"reasoning.text","text":"c"},{"text":"d"}])"),
+              "reasoning_details=cd");
+    EXPECT_EQ(reasoning(R"("content":[{"type":"thinking","thinking":"e"}])"), "thinking=e");
+}
+
+TEST(decode_chat, joins_content_that_comes_in_parts) {
+    const choice first = with_message(R"("content":[
+        {"type":"thinking","thinking":[{"type":"text","text":"hm"},{"type":"text","text":"m"}]},
+        {"type":"text","text":"a"},"b",{"type":"refusal","refusal":"r"},{"type":"text","text":null},{"type":"image"}])");
+    EXPECT_EQ(first.message.content, "ab");
+    EXPECT_EQ(first.message.reasoning, "hmm");
+    EXPECT_EQ(first.message.refusal, "r");
+}
+
+TEST(decode_chat, counts_the_cached_tokens_of_deepseek) {
+    const auto response = decoded(R"({"choices":[{}],"usage":{"prompt_cache_hit_tokens":64}})");
+    ASSERT_TRUE(response);
+    EXPECT_EQ(response->usage().prompt.cached_tokens, 64);
+}
+
+TEST(decode_chat, replaces_text_that_is_not_utf8) {
+    EXPECT_EQ(with_message("\"content\":\"a\xff\\ud83d\"").message.content, "a\ufffd\ufffd");
+}
+
+TEST(decode_chat, takes_a_success_with_an_error_and_no_choices_for_an_error) {
+    for (const char* body : {R"({"error":{"code":502,"message":"upstream"}})",
+                             R"({"choices":[],"error":{"code":502,"message":"upstream"}})",
+                             R"({"choices":null,"error":{"code":502,"message":"upstream"}})",
+                             R"([{"error":{"code":502,"message":"upstream"}}])"}) {
+        const auto response = decoded(body);
+        ASSERT_FALSE(response) << body;
+        EXPECT_EQ(response.error(), errc::server_error);
+        EXPECT_EQ(response.error().text(), "upstream");
+        EXPECT_EQ(response.error().phase(), phase::status);
+    }
+    EXPECT_TRUE(decoded(R"({"error":null,"choices":[{"message":{"content":"x"}}]})"));
+}
+
+TEST(decode_chat, tells_why_a_success_cannot_be_read) {
+    http::response received{200, {}, "<html>login</html>", {}};
+    received.headers.add("x-request-id", "req_1");
+    const auto page = openai_format::decode_chat(received, now);
+    ASSERT_FALSE(page);
+    EXPECT_EQ(page.error(), errc::decode_failed);
+    EXPECT_EQ(page.error().phase(), phase::decode);
+    EXPECT_EQ(page.error().http_status(), 200);
+    EXPECT_EQ(page.error().request_id(), "req_1");
+    EXPECT_EQ(page.error().body(), "<html>login</html>");
+    for (const char* body : {"", "{}", "[]", "null", R"({"detail":"x"})", R"({"choices":5})"}) {
+        const auto response = decoded(body);
+        ASSERT_FALSE(response) << body;
+        EXPECT_EQ(response.error(), errc::decode_failed) << body;
+    }
+}
+
+TEST(decode_chat, refuses_every_prefix_of_a_response) {
+    const std::string body = full;
+    for (std::size_t size = 0; size < body.size(); ++size) {
+        const auto response = decoded(body.substr(0, size));
+        ASSERT_FALSE(response) << size;
+        ASSERT_EQ(response.error(), errc::decode_failed) << size;
+    }
+}
+
+TEST(decode_chat, passes_error_statuses_on) {
+    const auto response = decoded(R"({"error":{"message":"no","type":"x","code":"invalid_api_key"}})", 401);
+    ASSERT_FALSE(response);
+    EXPECT_EQ(response.error(), errc::unauthenticated);
+    EXPECT_EQ(response.error().provider_code(), "invalid_api_key");
+}
+
+TEST(decode_chat, reads_limits_from_the_headers) {
+    http::response received{200, {}, R"({"choices":[]})", {}};
+    received.headers.add("x-ratelimit-remaining-tokens", "42").add("anthropic-ratelimit-tokens-reset", "1800000002");
+    const auto response = openai_format::decode_chat(received, now);
+    ASSERT_TRUE(response);
+    EXPECT_EQ(response->rate_limits().tokens.remaining, 42);
+    EXPECT_EQ(response->rate_limits().tokens.reset, 2s);
+}
+
+}  // namespace
