@@ -1,0 +1,138 @@
+// What a chat model answered, with everything that came along.
+#pragma once
+
+#include <chorus/chat/message.hpp>
+#include <chorus/chat/rate_limits.hpp>
+#include <chorus/chat/usage.hpp>
+#include <chorus/config.hpp>
+#include <chorus/http/message.hpp>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace chorus {
+
+/// Why a choice ended. Servers know others too: the field of a choice keeps any text.
+namespace finish_reason {
+inline constexpr std::string_view stop = "stop";
+inline constexpr std::string_view length = "length";  ///< cut off by the token limit
+inline constexpr std::string_view tool_calls = "tool_calls";
+inline constexpr std::string_view content_filter = "content_filter";
+}  // namespace finish_reason
+
+/// A source that the text refers to.
+struct annotation {
+    std::string type;  ///< url_citation
+    std::string url;
+    std::string title;
+    std::int64_t start_index = 0;
+    std::int64_t end_index = 0;
+};
+
+struct token_logprob {
+    std::string token;
+    double logprob = 0;               ///< -9999 means very unlikely
+    std::vector<std::uint8_t> bytes;  ///< a token may hold part of a character: join the bytes, not the tokens
+    std::vector<token_logprob> top;   ///< the most likely tokens at this place
+};
+
+struct logprobs {
+    std::vector<token_logprob> content;
+    std::vector<token_logprob> refusal;
+};
+
+/// A spoken answer.
+struct audio_answer {
+    std::string id;
+    std::string data;  ///< base64
+    std::string transcript;
+    std::optional<std::chrono::sys_seconds> expires_at;
+};
+
+/// The message of one choice.
+struct answer {
+    std::string role;
+    std::string content;
+    std::string refusal;
+    std::string reasoning;             ///< the model's thinking, where the server shows it
+    std::string_view reasoning_field;  ///< the name it came under, such as `reasoning_content`
+    std::vector<annotation> annotations;
+    std::shared_ptr<const audio_answer> audio;  ///< null where there is none
+
+    /// The answer as a message of the next request.
+    message to_message() const;
+};
+
+struct choice {
+    int index = 0;
+    std::string finish_reason;  ///< see `chorus::finish_reason`; empty where the server gave none
+    answer message;
+    std::shared_ptr<const chorus::logprobs> logprobs;  ///< null where there are none
+};
+
+/// The decoded fields of the body of a response.
+struct chat_completion {
+    std::string id;
+    std::string model;
+    std::optional<std::chrono::sys_seconds> created;
+    std::string service_tier;
+    std::string system_fingerprint;
+    std::vector<choice> choices;
+    chorus::usage usage;
+};
+
+/// A response to a chat request. A value. No accessor throws but `raw`, which allocates.
+class chat_response {
+ public:
+    chat_response() = default;
+    /// Joins what a provider decoded with the response that it came from.
+    chat_response(chat_completion decoded, http::response received, const rate_limits& limits = {});
+
+    /// The first choice: its text, why it ended, its refusal and its reasoning. Empty where there is none.
+    std::string_view text() const noexcept;
+    std::string_view finish_reason() const noexcept;
+    std::string_view refusal() const noexcept;
+    std::string_view reasoning() const noexcept;
+
+    const std::vector<choice>& choices() const noexcept { return decoded_.choices; }
+    const chorus::usage& usage() const noexcept { return decoded_.usage; }
+    const std::string& id() const noexcept { return decoded_.id; }
+    const std::string& model() const noexcept { return decoded_.model; }
+    std::optional<std::chrono::sys_seconds> created() const noexcept { return decoded_.created; }
+    const std::string& service_tier() const noexcept { return decoded_.service_tier; }
+    const std::string& system_fingerprint() const noexcept { return decoded_.system_fingerprint; }
+
+    /// The id to give to the server's support, from the headers; empty where there is none.
+    std::string_view request_id() const noexcept;
+    const chorus::rate_limits& rate_limits() const noexcept;
+    const http::timing& timing() const noexcept { return received_.timing; }
+    const http::headers& headers() const noexcept { return received_.headers; }
+    int http_status() const noexcept { return received_.status; }
+
+    /// The body as received.
+    const std::string& raw_text() const noexcept { return received_.body; }
+    /// The body as JSON, with the fields that this library does not know. It is parsed on each call: include
+    /// <nlohmann/json.hpp> and keep the value. Text that is not UTF-8 has become U+FFFD.
+    nlohmann::json raw() const;
+
+ private:
+    chat_completion decoded_;
+    http::response received_;
+    std::shared_ptr<const chorus::rate_limits> limits_;
+};
+
+/// The id of a request in the headers of its response: the provider's own, else that of the network before it.
+std::string_view find_request_id(const http::headers& headers) noexcept;
+
+}  // namespace chorus
+
+#ifndef CHORUS_SEPARATE_COMPILATION
+#include <chorus/impl/chat/chat_response.ipp>
+#endif

@@ -1,0 +1,22 @@
+// Reads chat responses in the format of OpenAI and in the dialects of compatible servers.
+#pragma once
+
+#include <chorus/chat/chat_response.hpp>
+#include <chorus/config.hpp>
+#include <chorus/error.hpp>
+#include <chorus/http/message.hpp>
+
+#include <chrono>
+
+namespace chorus::openai_format {
+
+/// Reads the answer to `POST /chat/completions`: with missing and null fields, numbers as texts, content in parts, and
+/// reasoning under its various names. Unknown fields are passed over; `chat_response::raw` has them.
+/// Errors: as `provider::decode`. A success status with an `error` and without choices is an error.
+result<chat_response> decode_chat(http::response received, std::chrono::system_clock::time_point now);
+
+}  // namespace chorus::openai_format
+
+#ifndef CHORUS_SEPARATE_COMPILATION
+#include <chorus/impl/provider/openai_decode.ipp>
+#endif
