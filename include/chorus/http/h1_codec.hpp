@@ -46,7 +46,7 @@ class h1_response_decoder {
     /// The `timeout` of a `Keep-Alive` header: how long the server keeps an idle connection (RFC 2068 section 19.7.1).
     std::optional<std::chrono::seconds> keep_alive_timeout() const noexcept;
 
-    /// Gives the complete response away, without its timing. Ask `keep_alive_timeout` first.
+    /// Gives the complete response away, without its timing.
     response take() noexcept;
 
  private:

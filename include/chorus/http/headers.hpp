@@ -30,6 +30,8 @@ class headers {
     /// Removes every field of that name.
     headers& remove(std::string_view name);
     void clear() noexcept { block_.clear(); }
+    /// Makes room for a block of so many bytes, in one allocation.
+    void reserve(std::size_t bytes) { block_.reserve(bytes); }
 
     /// The value of the first field of that name, or an empty view. `contains` tells an empty value from none.
     std::string_view get(std::string_view name) const noexcept;

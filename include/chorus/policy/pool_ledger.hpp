@@ -18,6 +18,9 @@ namespace chorus::policy {
 struct pool_options {
     std::size_t max_connections = 1000;             ///< Of all origins together.
     std::size_t max_connections_per_origin = 1000;  ///< Of one origin.
+    /// Connections being opened at once. Many handshakes at the same time slow each other down, and none of them can
+    /// resume a session of the others.
+    std::size_t max_connecting = 128;
     /// How long an unused connection is kept. A shorter `Keep-Alive` of the server wins. Local servers, which speak
     /// plain http, often close after 5 s (uvicorn's default).
     std::chrono::milliseconds idle_timeout = std::chrono::seconds(60);

@@ -144,6 +144,22 @@ TEST_F(pool_ledger_test, keeps_to_the_limit_of_an_origin_and_to_that_of_all) {
     EXPECT_EQ(totals().waiting, 8u);
 }
 
+TEST_F(pool_ledger_test, opens_no_more_at_once_than_allowed_and_goes_on_as_each_ends) {
+    pool_options options;
+    options.max_connecting = 2;
+    ledger = pool_ledger(options);
+    for (int who = 0; who < 5; ++who) acquire(first, who);
+    EXPECT_EQ(opening.size(), 2u);
+    opened(opening.begin()->first);
+    EXPECT_EQ(opening.size(), 2u);
+    const id failing = opening.begin()->first;
+    opening.erase(failing);
+    EXPECT_EQ(ledger.open_failed(failing), &people[1]);
+    carry_out();
+    EXPECT_EQ(opening.size(), 2u);
+    EXPECT_EQ(totals().connecting, 2u);
+}
+
 TEST_F(pool_ledger_test, closes_an_idle_connection_of_another_origin_to_make_room) {
     limit(2, 2);
     const id older = lease_new(first, 1);
@@ -307,6 +323,7 @@ TEST_F(pool_ledger_test, adds_up_after_any_sequence_of_events) {
         pool_options options;
         options.max_connections = 1 + below(6);
         options.max_connections_per_origin = 1 + below(4);
+        options.max_connecting = 1 + below(3);
         pool_ledger book(options);
         pool_ledger::time_point time{};
         struct place {
@@ -342,6 +359,7 @@ TEST_F(pool_ledger_test, adds_up_after_any_sequence_of_events) {
                 ASSERT_LE(count, capacity[connection]);
             }
             ASSERT_LE(leases.size() + connecting.size(), options.max_connections);
+            ASSERT_LE(connecting.size(), options.max_connecting);
             ASSERT_EQ(book.totals().leases, all_leases);
             ASSERT_EQ(book.totals().waiting, waiting.size());
             ASSERT_EQ(book.totals().connecting, connecting.size());

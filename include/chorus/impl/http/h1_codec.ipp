@@ -75,6 +75,7 @@ class h1_response_decoder::machine {
     bool is_complete() const noexcept { return parser_ && parser_->is_done(); }
     bool keep_alive() const noexcept { return parser_ && !ended_by_close_ && parser_->keep_alive(); }
 
+    std::string_view keep_alive_field() const noexcept { return parser_->keep_alive_field; }
     response& message() noexcept { return parser_->message; }
     const response& message() const noexcept { return parser_->message; }
 
@@ -82,6 +83,7 @@ class h1_response_decoder::machine {
     class parser : public boost::beast::http::basic_parser<false> {
      public:
         response message;
+        std::string keep_alive_field;
 
      private:
         using error_code = boost::beast::error_code;
@@ -89,8 +91,9 @@ class h1_response_decoder::machine {
 
         void on_request_impl(boost::beast::http::verb, string_view, string_view, int, error_code&) override {}
         void on_response_impl(int code, string_view, int, error_code&) override { message.status = code; }
-        void on_field_impl(boost::beast::http::field, string_view name, string_view value, error_code&) override {
+        void on_field_impl(boost::beast::http::field field, string_view name, string_view value, error_code&) override {
             message.headers.add({name.data(), name.size()}, {value.data(), value.size()});
+            if (field == boost::beast::http::field::keep_alive) keep_alive_field.assign(value.data(), value.size());
         }
         void on_header_impl(error_code&) override {}
         void on_body_init_impl(const boost::optional<std::uint64_t>& length, error_code&) override {
@@ -156,7 +159,7 @@ CHORUS_DECL response h1_response_decoder::take() noexcept {
 }
 
 CHORUS_DECL std::optional<std::chrono::seconds> h1_response_decoder::keep_alive_timeout() const noexcept {
-    std::string_view parameters = machine_->message().headers.get("Keep-Alive");
+    std::string_view parameters = machine_->keep_alive_field();
     while (!parameters.empty()) {
         const auto comma = parameters.find(',');
         std::string_view parameter = parameters.substr(0, comma);

@@ -16,6 +16,15 @@
 
 namespace chorus::net {
 
+namespace detail {
+
+/// The queue of errors belongs to the thread, so to thousands of streams; clearing it costs more than to look.
+CHORUS_DECL void forget_openssl_errors() noexcept {
+    if (ERR_peek_error() != 0) ERR_clear_error();
+}
+
+}  // namespace detail
+
 /// OpenSSL's way to the socket. Its own socket BIO writes with write(2), which kills the process with SIGPIPE.
 struct tls_stream::bio {
     static tls_stream& owner(BIO* end) { return *static_cast<tls_stream*>(BIO_get_data(end)); }
@@ -154,19 +163,23 @@ CHORUS_DECL io_result tls_stream::step_result(int returned) noexcept {
 CHORUS_DECL io_result tls_stream::read_some(std::span<char> buffer) noexcept {
     if (buffer.empty()) return {};
     if (broken_) return {.status = io_status::failed, .error = asio::error::not_connected};
-    ERR_clear_error();
+    detail::forget_openssl_errors();
     std::size_t bytes = 0;
     const int returned = SSL_read_ex(ssl_.get(), buffer.data(), buffer.size(), &bytes);
-    if (returned != 1) return step_result(returned);
-    // A session ticket on the way makes OpenSSL allocate a write buffer, which would stay until the next write.
-    if (SSL_has_pending(ssl_.get()) == 0) SSL_free_buffers(ssl_.get());
-    return {.bytes = bytes};
+    const io_result step = returned == 1 ? io_result{.bytes = bytes} : step_result(returned);
+    // A session ticket on the way makes OpenSSL allocate a write buffer, which would stay until the next write. Within
+    // a record, between its header and its body, versions before 3.0.14 free a buffer that is in use (CVE-2024-4741).
+    const bool may_rest = step.status == io_status::done || step.status == io_status::want_read;
+    if (may_rest && SSL_has_pending(ssl_.get()) == 0 && SSL_rstate_string(ssl_.get())[1] != 'B') {
+        SSL_free_buffers(ssl_.get());
+    }
+    return step;
 }
 
 CHORUS_DECL io_result tls_stream::write_some(std::span<const char> bytes) noexcept {
     if (bytes.empty()) return {};
     if (broken_) return {.status = io_status::failed, .error = asio::error::not_connected};
-    ERR_clear_error();
+    detail::forget_openssl_errors();
     std::size_t written = 0;
     const int returned = SSL_write_ex(ssl_.get(), bytes.data(), bytes.size(), &written);
     if (returned == 1) return {.bytes = written};

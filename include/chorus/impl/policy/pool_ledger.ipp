@@ -230,7 +230,9 @@ CHORUS_DECL void pool_ledger::serve(origin_entry& origin) {
 
 /// Opens as many connections as waiters lack, in the order in which they came, as far as the limits allow.
 CHORUS_DECL void pool_ledger::open_for_waiters() {
-    while (origin_entry* origin = longest_unserved()) {
+    while (totals_.connecting < options_.max_connecting) {
+        origin_entry* const origin = longest_unserved();
+        if (origin == nullptr) return;
         if (held_ >= options_.max_connections && !make_room()) return;
         connection_id id;
         if (free_ids_.empty()) {
