@@ -47,7 +47,10 @@ CHORUS_DECL const chorus::rate_limits& chat_response::rate_limits() const noexce
 CHORUS_DECL nlohmann::json chat_response::raw() const {
     if (raw_text().empty()) return nullptr;
     auto parsed = nlohmann::json::parse(raw_text(), nullptr, false);
-    if (parsed.is_discarded()) parsed = nlohmann::json::parse(json::repaired(raw_text()), nullptr, false);
+    if (parsed.is_discarded()) {
+        const std::string repaired = json::repaired(raw_text());
+        parsed = nlohmann::json::parse(std::string_view(repaired), nullptr, false);  // the same parser, compiled once
+    }
     return parsed.is_discarded() ? nlohmann::json(nullptr) : parsed;
 }
 
