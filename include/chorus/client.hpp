@@ -38,6 +38,7 @@ class client {
  public:
     client(executor ex, std::shared_ptr<const provider> api, const client_options& options = {});
     /// Sends over a transport of the user: a fake, a recorder, a proxy. Of the options, only the limits count.
+    /// Lifetimes: the transport is aborted when the client goes.
     client(executor ex, std::shared_ptr<const provider> api, std::shared_ptr<net::transport> transport,
            const client_options& options = {});
     client(client&&) noexcept;
@@ -83,6 +84,7 @@ class client {
     net::pool_stats pool_stats() const;
 
     /// Refuses new calls and completes when those under way have ended. Idle connections are closed at once.
+    /// Cancellation: terminal; the client stays closed.
     awaitable<void> close();
 
     executor get_executor() const noexcept;
@@ -91,6 +93,7 @@ class client {
     struct state;
 
     static awaitable<result<chat_response>> call(std::shared_ptr<state> shared, chat_request request);
+    static awaitable<void> close(std::shared_ptr<state> shared);
     static awaitable<chat_response> call_or_throw(std::shared_ptr<state> shared, chat_request request);
     static const executor& home_of(const state& shared) noexcept;
 

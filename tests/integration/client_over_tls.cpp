@@ -7,6 +7,9 @@
 #include <chorus/testing/gtest.hpp>
 #include <chorus/testing/mock_server.hpp>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/post.hpp>
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -277,6 +280,28 @@ CHORUS_TEST(client_over_tls, keeps_its_ledger_when_cancelled_at_any_moment) {
         EXPECT_EQ(counts.in_use + counts.waiting + counts.connecting, 0u) << moment.count();
         EXPECT_LE(counts.idle, 2u);
     }
+}
+
+CHORUS_TEST(client_over_tls, returns_the_error_of_a_cancellation_at_any_turn_of_the_loop) {
+    mock_server server(get_executor());
+    client llm = connect_to(get_executor(), server);
+    int cancelled = 0;
+    for (int turns = 0; turns < 150; ++turns) {
+        asio::cancellation_signal stop;
+        std::optional<result<chat_response>> outcome;
+        auto handler = [&](result<chat_response> reply) { outcome = std::move(reply); };
+        llm.async_complete(question(), asio::bind_cancellation_slot(stop.slot(), handler));
+        co_await asio::post(get_executor(), use_awaitable);  // it has begun
+        for (int i = 0; i < turns; ++i) co_await asio::post(get_executor(), use_awaitable);
+        stop.emit(asio::cancellation_type::terminal);
+        co_await sleep_for(1s);
+        CO_ASSERT_TRUE(outcome.has_value());
+        if (*outcome) continue;
+        EXPECT_EQ(outcome->error(), errc::cancelled) << outcome->error().message();
+        ++cancelled;
+    }
+    EXPECT_GT(cancelled, 0);
+    EXPECT_EQ(llm.pool_stats().in_use + llm.pool_stats().connecting + llm.pool_stats().waiting, 0u);
 }
 
 CHORUS_TEST(client_over_tls, fails_calls_under_way_when_it_goes) {

@@ -114,6 +114,14 @@ CHORUS_TEST(client, tells_of_a_bad_option_at_each_call) {
     EXPECT_NE(reply.error().message().find("no-such-file.pem"), std::string::npos) << reply.error().message();
 }
 
+CHORUS_TEST(client, refuses_a_pool_that_can_hold_nothing) {
+    client llm(get_executor(), endpoint(), client_options().max_connections(0));
+    const auto reply = co_await llm.try_complete(question());
+    CO_ASSERT_FALSE(reply);
+    EXPECT_EQ(reply.error(), errc::invalid_argument);
+    EXPECT_EQ(reply.error().param(), "max_connections");
+}
+
 CHORUS_TEST(client, the_limit_of_a_request_goes_before_that_of_the_client) {
     const auto fake = answering("");
     client llm(get_executor(), endpoint(), fake, client_options().timeout(20s));

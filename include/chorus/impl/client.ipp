@@ -67,7 +67,10 @@ CHORUS_DECL net::pool_stats client::pool_stats() const {
 }
 
 CHORUS_DECL awaitable<void> client::close() {
-    const auto shared = state_;
+    return close(state_);
+}
+
+CHORUS_DECL awaitable<void> client::close(std::shared_ptr<state> shared) {
     if (shared->transport) co_await (*shared->transport)->close();
 }
 
@@ -86,7 +89,14 @@ CHORUS_DECL awaitable<result<chat_response>> client::call(std::shared_ptr<state>
     if (!encoded) co_return encoded.error();
     http::limits limits = shared->limits;
     if (const auto& own = request.options().timeout) limits.total = *own;
-    auto response = co_await (*shared->transport)->send(std::move(*encoded), limits);
+    request = {};  // it is in the encoded body now; a call that waits holds it once
+    result<http::response> response = error(errc::cancelled);
+    try {
+        response = co_await (*shared->transport)->send(std::move(*encoded), limits);
+    } catch (...) {
+        // A cancellation that meets a completion on its way makes the next await throw, whichever it is.
+        response = error::from_exception(std::current_exception());
+    }
     if (!response) co_return response.error();
     co_return shared->api->decode(std::move(*response), std::chrono::system_clock::now());
 }

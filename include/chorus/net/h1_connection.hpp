@@ -24,6 +24,7 @@ struct scratch_buffers {
 class h1_connection final : public connection {
  public:
     h1_connection(std::unique_ptr<net::stream> stream, std::shared_ptr<scratch_buffers> scratch);
+    ~h1_connection() override;
 
     std::size_t capacity() const noexcept override { return 1; }
     awaitable<result<http::response>> exchange(const http::request& message, const http::limits& caps,

@@ -44,7 +44,8 @@ class lease {
     policy::pool_ledger::connection_id connection_ = policy::pool_ledger::no_connection;
 };
 
-/// Carries out what the ledger decides: opens and closes connections, resumes who waited.
+/// Carries out what the ledger decides: opens and closes connections, resumes who waited. Connections whose time is
+/// over are closed when the pool is used next: an alarm for them would keep the loop from ending.
 ///
 /// Executor: everything happens on the executor given, which is used by one thread at a time.
 /// Lifetimes: owned by a shared pointer, which each call in flight shares.
@@ -71,6 +72,7 @@ class pool : public std::enable_shared_from_this<pool> {
     pool_stats stats() const noexcept;
 
     /// Refuses new leases and completes when the last one is returned. Idle connections are closed at once.
+    /// Cancellation: terminal; the pool stays closed.
     awaitable<void> close();
 
     /// Closes everything now: waiters and exchanges under way fail with `errc::client_closed`.
@@ -82,13 +84,16 @@ class pool : public std::enable_shared_from_this<pool> {
     struct slot {
         std::unique_ptr<connection> link;
         std::optional<task<void>> opening;
+        bool has_begun = false;  // the opening; before that it cannot be cancelled, and ends by itself when closed
     };
 
+    void dismiss(errc reason);
     void carry_out();
     static awaitable<void> open_one(std::shared_ptr<pool> self, policy::pool_ledger::connection_id id,
                                     http::origin where, std::chrono::milliseconds limit);
     void finish_opening(policy::pool_ledger::connection_id id, result<std::unique_ptr<connection>> outcome);
     void give_back(policy::pool_ledger::connection_id id) noexcept;
+    bool is_fit(connection& link);
     error timed_out(errc limit) const;
 
     executor executor_;
@@ -98,6 +103,7 @@ class pool : public std::enable_shared_from_this<pool> {
     policy::pool_ledger ledger_;
     std::vector<slot> slots_;
     event all_returned_;
+    std::size_t reused_ = 0;
     std::size_t resumed_ = 0;
     bool closed_ = false;
 };

@@ -33,6 +33,7 @@ class transport {
     virtual net::pool_stats pool_stats() const { return {}; }
 
     /// Refuses new requests and completes when those under way have ended.
+    /// Cancellation: terminal; new requests stay refused.
     virtual awaitable<void> close() = 0;
 
     /// Fails the requests under way with `errc::client_closed`, and refuses new ones.

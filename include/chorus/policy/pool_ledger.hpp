@@ -59,7 +59,6 @@ class pool_ledger {
         std::size_t waiting = 0;     ///< Waiters in the queue.
         std::size_t leases = 0;      ///< Leases given out and not yet returned.
         std::size_t opened = 0;      ///< Connections opened since the start.
-        std::size_t reused = 0;      ///< Leases given on a connection that had been leased before.
     };
 
     explicit pool_ledger(const pool_options& options = {}) : options_(options) {}
@@ -111,7 +110,6 @@ class pool_ledger {
         std::size_t capacity = 0;
         std::size_t leases = 0;
         bool connecting = true;
-        bool served = false;
         bool retiring = false;
         time_point retire_at{};
         time_point idle_until{};

@@ -141,6 +141,14 @@ TEST(h1_decode, passes_over_interim_responses) {
     EXPECT_FALSE(message.headers.contains("Link"));
 }
 
+TEST(h1_decode, takes_an_interim_response_for_the_beginning_of_the_answer) {
+    h1_response_decoder decoder;
+    decoder.start({});
+    ASSERT_TRUE(decoder.feed("HTTP/1.1 103 Early Hints\r\n\r\n"));
+    EXPECT_TRUE(decoder.has_begun()) << "the server has the request: it must not be sent again unasked";
+    EXPECT_EQ(decoder.feed_end().error(), errc::truncated);
+}
+
 TEST(h1_decode, knows_whether_the_connection_may_be_kept) {
     auto keeps = [](std::string_view head) {
         h1_response_decoder decoder;

@@ -5,6 +5,7 @@
 #include <chorus/testing/gtest.hpp>
 
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -252,6 +253,31 @@ CHORUS_TEST(pool, close_gives_up_what_is_being_opened) {
     co_await pool.shared->close();
     EXPECT_EQ(test_clock().elapsed(), 1s);
     EXPECT_EQ((co_await std::move(waiting)).error(), errc::client_closed);
+    EXPECT_TRUE(pool.is_at_rest());
+}
+
+CHORUS_TEST(pool, close_ends_at_any_turn_of_the_loop) {
+    for (int turns = 0; turns < 12; ++turns) {
+        pool_fixture pool(get_executor(), 1);
+        auto waiting = spawn(get_executor(), pool.call(1ms));
+        for (int i = 0; i < turns; ++i) co_await asio::post(get_executor(), use_awaitable);
+        co_await pool.shared->close();
+        const auto outcome = co_await std::move(waiting);
+        CO_ASSERT_FALSE(outcome);
+        EXPECT_EQ(outcome.error(), errc::client_closed) << turns;
+        EXPECT_TRUE(pool.is_at_rest()) << turns;
+    }
+}
+
+CHORUS_TEST(pool, checks_a_connection_that_it_hands_to_a_waiter) {
+    pool_fixture pool(get_executor(), 1);
+    auto busy = spawn(get_executor(), pool.call(50ms));
+    auto waiting = spawn(get_executor(), pool.call(1ms));
+    co_await sleep_for(20ms);
+    pool.peers.peer_closes = true;
+    EXPECT_TRUE(co_await std::move(busy));
+    EXPECT_TRUE(co_await std::move(waiting));
+    EXPECT_EQ(pool.peers.opened, 2) << "the first one was closed by the peer";
     EXPECT_TRUE(pool.is_at_rest());
 }
 

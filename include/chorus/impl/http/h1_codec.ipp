@@ -30,14 +30,10 @@ CHORUS_DECL void encode_h1(const request& message, std::string& out) {
 class h1_response_decoder::machine {
  public:
     void start(const limits& caps) {
-        parser_.emplace();
-        parser_->header_limit(static_cast<std::uint32_t>(std::min<std::size_t>(caps.head_bytes, UINT32_MAX)));
-        parser_->body_limit(caps.body_bytes);
-        parser_->eager(true);
         caps_ = caps;
         has_begun_ = false;
         ended_by_close_ = false;
-        head_bytes_ = 0;
+        restart();
     }
 
     result<std::size_t> feed(std::string_view bytes) {
@@ -55,7 +51,7 @@ class h1_response_decoder::machine {
             }
             if (failure == boost::beast::http::error::need_more) break;
             if (failure) return translate(failure);
-            if (parser_->is_done() && is_interim(parser_->message.status)) start(caps_);
+            if (parser_->is_done() && is_interim(parser_->message.status)) restart();
         }
         return used;
     }
@@ -112,6 +108,15 @@ class h1_response_decoder::machine {
         }
         void on_finish_impl(error_code&) override {}
     };
+
+    /// Begins a message; `has_begun_` stays: also an interim response tells that the server has the request.
+    void restart() {
+        parser_.emplace();
+        parser_->header_limit(static_cast<std::uint32_t>(std::min<std::size_t>(caps_.head_bytes, UINT32_MAX)));
+        parser_->body_limit(caps_.body_bytes);
+        parser_->eager(true);
+        head_bytes_ = 0;
+    }
 
     static bool is_interim(int status) noexcept { return status >= 100 && status < 200; }
 

@@ -23,7 +23,6 @@ class h1_connection::exchange_scope {
  public:
     explicit exchange_scope(h1_connection& owner) noexcept : owner_(owner) {
         owner_.reusable_ = false;
-        owner_.interruption_ = {};
         ++owner_.served;
     }
     ~exchange_scope() {
@@ -40,10 +39,15 @@ class h1_connection::exchange_scope {
 CHORUS_DECL h1_connection::h1_connection(std::unique_ptr<net::stream> stream, std::shared_ptr<scratch_buffers> scratch)
     : stream_(std::move(stream)), scratch_(std::move(scratch)), alarm_(stream_->get_executor()) {}
 
+CHORUS_DECL h1_connection::~h1_connection() {
+    stream_->close();
+}
+
 CHORUS_DECL awaitable<result<http::response>> h1_connection::exchange(const http::request& message,
                                                                       const http::limits& caps,
                                                                       clock::time_point deadline) {
     exchange_scope scope(*this);
+    if (interruption_ != errc{}) co_return failure(phase::write, {});
     decoder_.start(caps);
     watch(deadline, errc::deadline_exceeded);
 
@@ -73,8 +77,8 @@ CHORUS_DECL awaitable<result<http::response>> h1_connection::exchange(const http
     const boost::system::error_code write_failure = step.error;
 
     const clock::time_point sent = alarm_.now();
-    watch(std::min(deadline, sent + caps.first_byte),
-          sent + caps.first_byte < deadline ? errc::first_byte_timed_out : errc::deadline_exceeded);
+    const clock::time_point patience = chorus::detail::saturating_add(sent, caps.first_byte);
+    watch(std::min(deadline, patience), patience < deadline ? errc::first_byte_timed_out : errc::deadline_exceeded);
     clock::time_point first_byte{};
     // The answer cannot be here yet: asking for it would cost a system call. Bytes that came early are seen by then.
     io_status next = is_sent && !stream_->has_buffered() ? io_status::want_read : io_status::done;

@@ -5,13 +5,31 @@
 #include <chorus/net/http_transport.hpp>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 namespace chorus::net {
 
+namespace detail {
+
+/// A pool that may hold nothing would make each call wait in vain.
+CHORUS_DECL std::optional<error> check(const policy::pool_options& options) {
+    auto refuse = [](const char* option) {
+        error refused(errc::invalid_argument, "must be at least 1");
+        return refused.param(option);
+    };
+    if (options.max_connections == 0) return refuse("max_connections");
+    if (options.max_connections_per_origin == 0) return refuse("max_connections_per_origin");
+    if (options.max_connecting == 0) return refuse("max_connecting");
+    return std::nullopt;
+}
+
+}  // namespace detail
+
 CHORUS_DECL result<std::shared_ptr<http_transport>> http_transport::create(executor ex,
                                                                            const policy::pool_options& pool,
                                                                            const tls_options& tls) {
+    if (auto refused = detail::check(pool)) return *refused;
     auto context = tls_context::client(tls);
     if (!context) return context.error();
     return std::shared_ptr<http_transport>(new http_transport(std::move(ex), pool, std::move(*context)));

@@ -101,32 +101,44 @@ CHORUS_DECL lease pool::try_acquire(const http::origin& where) {
         carry_out();
         if (id == policy::pool_ledger::no_connection) return {};
         lease idle(*this, id);
-        if (idle->is_alive()) return idle;
-        slots_[id].link->abort(errc::connection_lost);
+        if (is_fit(*idle)) return idle;
     }
+}
+
+/// A connection that has served may have been closed by the peer since.
+CHORUS_DECL bool pool::is_fit(connection& link) {
+    if (link.served == 0) return true;
+    if (!link.is_alive()) {
+        link.abort(errc::connection_lost);
+        return false;
+    }
+    ++reused_;
+    return true;
 }
 
 CHORUS_DECL awaitable<result<lease>> pool::acquire(const http::origin& where, const http::limits& caps,
                                                    clock::time_point deadline) {
-    if (closed_) {
-        error refused(errc::client_closed);
-        co_return refused.phase(phase::pool);
-    }
-    waiter self(*this, where, caps);
-    self.ticket = ledger_.enqueue(where, &self);
-    self.is_queued = true;
     const clock::time_point patience = chorus::detail::saturating_add(timers_.now(), caps.pool_wait);
-    self.limit_reason = patience < deadline ? errc::pool_timed_out : errc::deadline_exceeded;
-    self.limit.set<&waiter::ring>(std::min(patience, deadline), &self);
-    carry_out();
-    try {
-        co_await chorus::detail::async_suspend(executor_, self);
-    } catch (const boost::system::system_error&) {
-        error cancelled(errc::cancelled);
-        co_return cancelled.phase(phase::pool);
+    for (;;) {
+        if (closed_) {
+            error refused(errc::client_closed);
+            co_return refused.phase(phase::pool);
+        }
+        waiter self(*this, where, caps);
+        self.ticket = ledger_.enqueue(where, &self);
+        self.is_queued = true;
+        self.limit_reason = patience < deadline ? errc::pool_timed_out : errc::deadline_exceeded;
+        self.limit.set<&waiter::ring>(std::min(patience, deadline), &self);
+        carry_out();
+        try {
+            co_await chorus::detail::async_suspend(executor_, self);
+        } catch (const boost::system::system_error&) {
+            error cancelled(errc::cancelled);
+            co_return cancelled.phase(phase::pool);
+        }
+        if (!self.granted) co_return std::move(self.refused);
+        if (is_fit(*self.granted)) co_return std::move(self.granted);
     }
-    if (self.granted) co_return std::move(self.granted);
-    co_return std::move(self.refused);
 }
 
 CHORUS_DECL pool_stats pool::stats() const noexcept {
@@ -137,19 +149,13 @@ CHORUS_DECL pool_stats pool::stats() const noexcept {
     counts.connecting = totals.connecting;
     counts.waiting = totals.waiting;
     counts.opened = totals.opened;
-    counts.reused = totals.reused;
+    counts.reused = reused_;
     counts.resumed = resumed_;
     return counts;
 }
 
 CHORUS_DECL awaitable<void> pool::close() {
-    closed_ = true;
-    for (void* one : ledger_.dismiss_all()) static_cast<waiter*>(one)->refuse(error(errc::client_closed));
-    for (slot& each : slots_) {
-        if (each.opening) each.opening->cancel();
-    }
-    ledger_.retire_all();
-    carry_out();
+    dismiss(errc::client_closed);
     while (ledger_.totals().in_use + ledger_.totals().connecting > 0) {
         all_returned_.reset();
         co_await all_returned_.wait();
@@ -157,13 +163,20 @@ CHORUS_DECL awaitable<void> pool::close() {
 }
 
 CHORUS_DECL void pool::abort() noexcept {
+    dismiss(errc::client_closed);
+    for (slot& each : slots_) {
+        if (each.link) each.link->abort(errc::client_closed);
+    }
+}
+
+/// Sends everybody away who holds no lease, and ends what nobody waits for any more.
+CHORUS_DECL void pool::dismiss(errc reason) {
     closed_ = true;
-    for (void* one : ledger_.dismiss_all()) static_cast<waiter*>(one)->refuse(error(errc::client_closed));
+    for (void* one : ledger_.dismiss_all()) static_cast<waiter*>(one)->refuse(error(reason));
     ledger_.retire_all();
     carry_out();
     for (slot& each : slots_) {
-        if (each.opening) each.opening->cancel();
-        if (each.link) each.link->abort(errc::client_closed);
+        if (each.opening && each.has_begun) each.opening->cancel();
     }
 }
 
@@ -181,6 +194,7 @@ CHORUS_DECL void pool::carry_out() {
                     slots_[action.connection].link.reset();
                     break;
                 case kind::open:
+                    slots_[action.connection].has_begun = false;
                     slots_[action.connection].opening = spawn(
                         executor_, open_one(shared_from_this(), action.connection, *action.origin, who->caps.connect));
                     break;
@@ -194,8 +208,9 @@ CHORUS_DECL void pool::carry_out() {
 CHORUS_DECL awaitable<void> pool::open_one(std::shared_ptr<pool> self, policy::pool_ledger::connection_id id,
                                            http::origin where, std::chrono::milliseconds limit) {
     result<std::unique_ptr<connection>> outcome = error(errc::cancelled);
+    self->slots_[id].has_begun = true;
     try {
-        outcome = co_await with_timeout(limit, self->open_(where));
+        if (!self->closed_) outcome = co_await with_timeout(limit, self->open_(where));
         if (!outcome && outcome.error() == errc::timed_out) {
             error late(errc::connect_timed_out, where.to_string() + " after " + std::to_string(limit.count()) + " ms");
             outcome = late.phase(phase::connect);

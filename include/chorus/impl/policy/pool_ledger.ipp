@@ -7,6 +7,19 @@
 
 namespace chorus::policy {
 
+namespace detail {
+
+/// `now + length`, or the end of time where the sum would overflow. Compared in milliseconds, which hold both.
+CHORUS_DECL pool_ledger::time_point ledger_time_after(pool_ledger::time_point now,
+                                                      std::chrono::milliseconds length) noexcept {
+    constexpr auto end = pool_ledger::time_point::max();
+    const auto elapsed = std::max(now.time_since_epoch(), pool_ledger::time_point::duration::zero());
+    const auto room = std::chrono::floor<std::chrono::milliseconds>(end.time_since_epoch() - elapsed);
+    return length >= room ? end : now + length;
+}
+
+}  // namespace detail
+
 CHORUS_DECL pool_ledger::connection_id pool_ledger::acquire(const http::origin& where, time_point now) {
     const auto origin = origins_.find(where);
     if (origin == origins_.end()) return no_connection;
@@ -46,7 +59,7 @@ CHORUS_DECL void pool_ledger::opened(connection_id connection, std::size_t capac
     connection_account& account = connections_[connection];
     account.connecting = false;
     account.capacity = capacity;
-    account.retire_at = now + options_.max_age;
+    account.retire_at = detail::ledger_time_after(now, options_.max_age);
     --account.origin->second.connecting;
     --totals_.connecting;
     ++totals_.opened;
@@ -174,8 +187,6 @@ CHORUS_DECL void pool_ledger::lease(connection_id connection) {
         ++totals_.in_use;
     }
     ++totals_.leases;
-    if (account.served) ++totals_.reused;
-    account.served = true;
     if (account.leases == account.capacity) account.origin->second.available.pop_back();
 }
 
@@ -208,7 +219,7 @@ CHORUS_DECL void pool_ledger::rest(connection_id connection, std::optional<std::
         patience =
             std::min<std::chrono::milliseconds>(patience, std::max(*keep_alive - margin, std::chrono::seconds{0}));
     }
-    account.idle_until = now + patience;
+    account.idle_until = detail::ledger_time_after(now, patience);
     const time_point over = std::min(account.idle_until, account.retire_at);
     next_expiry_ = next_expiry_ ? std::min(*next_expiry_, over) : over;
 }
