@@ -1,11 +1,9 @@
 // The main job of the library: a file of prompts goes in, as many calls as wanted are under way at once on one thread,
 // answers come out as they complete. See batch/options.hpp, or --help.
 #include <chorus/chorus.hpp>
-#include <chorus/testing/mock_server_thread.hpp>
 
 #include <exception>
 #include <iostream>
-#include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -14,6 +12,7 @@
 #include "batch/answer_file.hpp"
 #include "batch/answer_line.hpp"
 #include "batch/descriptors.hpp"
+#include "batch/destination.hpp"
 #include "batch/job.hpp"
 #include "batch/options.hpp"
 #include "batch/progress.hpp"
@@ -23,30 +22,6 @@
 namespace batch {
 
 using namespace std::chrono_literals;
-
-/// Where the prompts go, and whom to trust there.
-struct destination {
-    std::unique_ptr<chorus::testing::mock_server_thread> mock;
-    chorus::openai api;
-    chorus::net::tls_options tls;
-};
-
-destination find_destination(const options& wanted) {
-    destination found;
-    if (wanted.mock_latency) {
-        found.mock = std::make_unique<chorus::testing::mock_server_thread>(
-            chorus::testing::mock_options().latency(*wanted.mock_latency));
-        found.api.base_url(found.mock->base_url()).api_key("");
-        found.tls.ca_pem(found.mock->ca_pem());
-        std::cerr
-            << "No real model is asked: a mock server in this program (on a thread of its own, over TLS) answers after "
-            << wanted.mock_latency->count() << " ms.\n";
-    }
-    if (!wanted.base_url.empty()) found.api.base_url(wanted.base_url);
-    if (!wanted.ca_file.empty()) found.tls.ca_file(wanted.ca_file);
-    if (const auto sendable = found.api.check(); !sendable) throw std::invalid_argument(sendable.error().message());
-    return found;
-}
 
 std::vector<prompt> select(std::vector<prompt> prompts, const options& wanted) {
     if (!wanted.live || wanted.all || prompts.size() <= live_prompts) return prompts;

@@ -20,6 +20,7 @@
 
 #include "../../examples/batch/answer_file.hpp"
 #include "../../examples/batch/answer_line.hpp"
+#include "../../examples/batch/destination.hpp"
 #include "../../examples/batch/job.hpp"
 #include "../../examples/batch/options.hpp"
 #include "../../examples/batch/progress.hpp"
@@ -59,6 +60,20 @@ TEST(batch_options, refuses_what_contradicts_itself_or_could_cost_money_unasked)
     EXPECT_THROW(parse({"--live", "--frobnicate"}), std::invalid_argument);
     EXPECT_THROW(parse({"--live", "a", "b"}), std::invalid_argument);
     EXPECT_NO_THROW(parse({"--help"}));
+}
+
+TEST(batch_destination, refuses_what_no_call_could_be_sent_with) {
+    const auto problem = [](const std::vector<std::string_view>& words) -> std::string {
+        try {
+            find_destination(parse(words));
+        } catch (const std::invalid_argument& refused) {
+            return refused.what();
+        }
+        return "";
+    };
+    EXPECT_EQ(problem({"--base-url", "https://h/v1"}), "");
+    EXPECT_THAT(problem({"--base-url", "h/v1"}), HasSubstr("base_url"));
+    EXPECT_THAT(problem({"--base-url", "https://h/v1", "--ca", "missing.pem"}), HasSubstr("ca_file missing.pem"));
 }
 
 // --- prompts --------------------------------------------------------------------------------------------------------

@@ -78,6 +78,21 @@ TEST(error, keeps_at_most_64_KiB_of_a_body) {
     EXPECT_EQ(large.body().size(), 64u * 1024u);
 }
 
+TEST(error, gives_the_rest_of_a_large_body_back) {
+    std::string body(1024 * 1024, 'x');
+    const char* const place = body.data();
+    error large(errc::server_error);
+    large.body(std::move(body));
+    EXPECT_NE(large.body().data(), place);
+}
+
+TEST(error, says_all_in_one_line_whatever_the_server_wrote) {
+    error failed(errc::server_error, "first\r\nsecond\tthird\x1b[2J\x7f");
+    failed.provider_code("a\nb").cause(std::string("x\0y", 3));
+    EXPECT_EQ(failed.message(), "server error: first  second third [2J  (x y) [code a b]");
+    EXPECT_EQ(failed.text().substr(0, 7), "first\r\n") << "the parts stay as they came";
+}
+
 TEST(error, has_a_text_of_its_own_for_every_code) {
     std::vector<std::string> seen;
     for (int value = 1; value <= static_cast<int>(errc::unexpected_status); ++value) {

@@ -5,6 +5,8 @@
 #include <chorus/config.hpp>
 
 #include <chrono>
+#include <ratio>
+#include <type_traits>
 
 namespace chorus {
 
@@ -16,10 +18,29 @@ clock::time_point now(const executor& ex);
 
 namespace detail {
 
-/// `start + length`, or the end of time where the sum would overflow.
-constexpr clock::time_point saturating_add(clock::time_point start, clock::duration length) noexcept {
-    constexpr auto end = clock::time_point::max();
-    return start.time_since_epoch().count() > 0 && length > end - start ? end : start + length;
+/// The length in the unit of the clock, or the nearest that fits there: `milliseconds::max()` stands for no limit.
+template <class Rep, class Period>
+    requires std::ratio_greater_equal_v<Period, clock::period>
+constexpr clock::duration saturating_cast(std::chrono::duration<Rep, Period> length) noexcept {
+    // Compared in the coarser unit, where all lengths of the clock fit.
+    using comparable = std::chrono::duration<std::common_type_t<Rep, clock::rep>, Period>;
+    constexpr auto longest = std::chrono::duration_cast<comparable>(clock::duration::max());
+    if (length >= longest) return clock::duration::max();
+    if (length < length.zero() && length <= -longest) return clock::duration::min();
+    return std::chrono::duration_cast<clock::duration>(length);
+}
+
+/// `start + length`, or the end (or beginning) of time where the sum would overflow.
+template <class Rep, class Period>
+constexpr clock::time_point saturating_add(clock::time_point start,
+                                           std::chrono::duration<Rep, Period> length) noexcept {
+    constexpr auto first = clock::time_point::min();
+    constexpr auto last = clock::time_point::max();
+    const clock::duration step = saturating_cast(length);
+    const clock::duration elapsed = start.time_since_epoch();
+    if (elapsed > elapsed.zero() && step > last - start) return last;
+    if (elapsed < elapsed.zero() && step < first - start) return first;
+    return start + step;
 }
 
 }  // namespace detail

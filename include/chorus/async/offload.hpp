@@ -34,13 +34,13 @@ class offload_job : public boost::intrusive_ref_counter<offload_job> {
     void abandon();
 
  private:
-    enum class phase { queued, running, dropped };
-    bool move_to(phase next) noexcept;
+    enum class stage { queued, running, dropped };
+    bool move_to(stage next) noexcept;
 
     virtual void call() noexcept = 0;
     virtual void discard() noexcept = 0;
 
-    std::atomic<phase> phase_ = phase::queued;
+    std::atomic<stage> stage_ = stage::queued;
     boost::intrusive_ptr<suspension> coroutine_;
 };
 

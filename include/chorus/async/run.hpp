@@ -20,7 +20,7 @@ struct run_options {
 namespace detail {
 
 // Runs `main`, which does not throw, on a loop of its own, and destroys the loop with whatever is left in it. Returns
-// the number of the signal that cancelled it, or 0.
+// the number of the signal that cancelled it, perhaps before it had begun, or 0.
 int run_main(awaitable<void> main, const run_options& options);
 
 // The exit status that shells know for a program ended by a signal.
@@ -63,6 +63,7 @@ auto run(awaitable<T> main, run_options options = {}) {
     std::exception_ptr failure;
     const int signal =
         detail::run_main(detail::deliver(std::move(main), detail::main_receiver<T>{&value, &failure}), options);
+    if (!value && !failure) failure = detail::operation_aborted();  // a signal came before it had begun
     if constexpr (std::is_void_v<T> || std::is_same_v<T, int>)
         if (signal != 0 && failure && detail::is_cancelled(failure)) return detail::exit_status_of_signal(signal);
     if (failure) std::rethrow_exception(std::move(failure));

@@ -9,6 +9,7 @@
 #include <chorus/config.hpp>
 #include <chorus/error.hpp>
 
+#include <chrono>
 #include <exception>
 #include <optional>
 #include <type_traits>
@@ -85,7 +86,7 @@ class time_limited final : public time_limit {
 
 }  // namespace detail
 
-/// Runs a coroutine and cancels it if it has not ended within the limit.
+/// Runs a coroutine and cancels it if it has not ended within the limit; one of `milliseconds::max()` never passes.
 /// Completes when the coroutine has ended, with its value or exception; never leaves it running behind.
 /// Cancellation: passes through to the coroutine, with whatever that makes of it.
 /// Errors: when the limit made it end as cancelled, throws `api_error` with `errc::timed_out`; where `T` is a
@@ -93,9 +94,9 @@ class time_limited final : public time_limit {
 /// heard.
 ///
 ///     auto reply = co_await chorus::with_timeout(2s, llm.complete(request));
-template <class T>
-awaitable<T> with_timeout(clock::duration limit, awaitable<T> work) {
-    detail::time_limited<T> limited(co_await this_coro::executor, limit, std::move(work));
+template <class T, class Rep, class Period>
+awaitable<T> with_timeout(std::chrono::duration<Rep, Period> limit, awaitable<T> work) {
+    detail::time_limited<T> limited(co_await this_coro::executor, detail::saturating_cast(limit), std::move(work));
     co_await limited.join();
     co_return limited.take();
 }

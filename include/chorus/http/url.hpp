@@ -31,7 +31,8 @@ class url {
     url() = default;
 
     /// Parses an absolute URL. White space around it is dropped. User information and fragments are refused.
-    /// Errors: `errc::invalid_argument`; the text quotes the part that is wrong.
+    /// Errors: `errc::invalid_argument`; the text names the part that is wrong and quotes at most host or port, for
+    /// anything else may be a secret.
     static result<url> parse(std::string_view text);
 
     const chorus::http::origin& origin() const noexcept { return origin_; }

@@ -4,6 +4,7 @@
 
 #include <boost/asio/error.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace chorus {
@@ -353,8 +354,8 @@ CHORUS_DECL error& error::request_id(std::string value) & {
 }
 CHORUS_DECL error& error::body(std::string value) & {
     constexpr std::size_t limit = 64 * 1024;
-    if (value.size() > limit) value.resize(limit);
-    change().body = std::move(value);
+    // A copy, because a string that is cut keeps its memory.
+    change().body = value.size() > limit ? value.substr(0, limit) : std::move(value);
     return *this;
 }
 CHORUS_DECL error& error::retry_after(std::chrono::milliseconds value) & {
@@ -386,6 +387,9 @@ CHORUS_DECL std::string error::message() const {
     if (retry_after()) fact("retry after", std::to_string(retry_after()->count()) + " ms");
     if (attempts() > 1) fact("attempts", std::to_string(attempts()));
     if (*separator == ',') line += ']';
+    // A server's words may hold line breaks, or worse for a terminal.
+    const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
+    std::replace_if(line.begin(), line.end(), is_control, ' ');
     return line;
 }
 

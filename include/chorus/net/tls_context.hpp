@@ -95,7 +95,7 @@ class tls_session_cache {
 class tls_context {
  public:
     /// Makes the context of a client. It trusts the system's authorities, those that the environment variables
-    /// SSL_CERT_FILE and SSL_CERT_DIR name instead of them, and those added by the options.
+    /// SSL_CERT_FILE and SSL_CERT_DIR name, and those added by the options.
     /// Errors: `errc::invalid_argument`; the text names the option, the cause is OpenSSL's or the system's reason.
     static result<tls_context> client(const tls_options& options = {});
 

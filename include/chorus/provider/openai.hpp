@@ -35,7 +35,8 @@ class openai {
     /// An empty key sends none, whatever the environment says: for servers that should not see it.
     openai& api_key(secret key) &;
     openai& api_key(std::string key) & { return api_key(secret(std::move(key))); }
-    /// With or without path, query and trailing slash; by default `https://api.openai.com/v1`.
+    /// With or without path, query and trailing slash; by default `https://api.openai.com/v1`. An empty one counts as
+    /// not given.
     openai& base_url(std::string url) &;
     openai& organization(std::string id) &;
     openai& project(std::string id) &;

@@ -76,8 +76,39 @@ CHORUS_TEST(sleep, wakes_in_the_order_of_deadlines_each_at_its_own_time) {
 TEST(sleep, longer_than_time_itself_does_not_overflow) {
     asio::io_context loop{1};
     asio::co_spawn(loop, sleep_for(chorus::clock::duration::max()), asio::detached);
+    asio::co_spawn(loop, sleep_for(std::chrono::milliseconds::max()), asio::detached);
+    asio::co_spawn(loop, sleep_for(std::chrono::duration<double>(1e300)), asio::detached);
     loop.poll();
     EXPECT_FALSE(loop.stopped());  // still asleep
+}
+
+TEST(sleep, of_less_than_the_beginning_of_time_is_over_at_once) {
+    asio::io_context loop{1};
+    asio::co_spawn(loop, sleep_for(std::chrono::milliseconds::min()), asio::detached);
+    loop.poll();
+    EXPECT_TRUE(loop.stopped());
+}
+
+TEST(clock, adds_up_to_the_ends_of_time_and_not_beyond) {
+    using chorus::clock;
+    using chorus::detail::saturating_add;
+    using namespace std::chrono;
+    constexpr auto last = clock::time_point::max();
+    constexpr auto first = clock::time_point::min();
+    for (const clock::time_point start :
+         {first, clock::time_point(-1s), clock::time_point(), clock::time_point(1s), last}) {
+        EXPECT_EQ(saturating_add(start, milliseconds::max()) == last, start >= clock::time_point());
+        EXPECT_EQ(saturating_add(start, milliseconds::min()) == first, start <= clock::time_point());
+        EXPECT_EQ(saturating_add(start, hours(0)), start);
+        EXPECT_EQ(saturating_add(start, duration<unsigned>(0)), start);
+    }
+    EXPECT_EQ(saturating_add(last - 1h, 1h), last);
+    EXPECT_EQ(saturating_add(last - 1h, 59min), last - 1min);
+    EXPECT_EQ(saturating_add(last - 1h, hours::max()), last);
+    EXPECT_EQ(saturating_add(first + 1h, -1h), first);
+    EXPECT_EQ(saturating_add(first + 1h, -2h), first);
+    EXPECT_EQ(saturating_add(clock::time_point(), duration<double>(1.5)), clock::time_point(1500ms));
+    EXPECT_EQ(saturating_add(clock::time_point(), nanoseconds::max()), last);
 }
 
 struct cancelled_sleep : testing::TestWithParam<asio::cancellation_type_t> {};

@@ -142,6 +142,7 @@ CHORUS_TEST(with_timeout, of_zero_still_lets_what_needs_no_waiting_end) {
 
 CHORUS_TEST(with_timeout, without_end_is_no_limit) {
     EXPECT_EQ(*co_await with_timeout(chorus::clock::duration::max(), slow_value(1h, 3)), 3);
+    EXPECT_EQ(*co_await with_timeout(std::chrono::milliseconds::max(), slow_value(1h, 3)), 3);
 }
 
 CHORUS_TEST(with_timeout, nests_and_the_shorter_limit_wins) {

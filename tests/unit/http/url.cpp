@@ -65,7 +65,7 @@ TEST(url, joins_an_endpoint_with_one_slash_and_keeps_path_and_query) {
 
 TEST(url, refuses_what_it_cannot_use_and_says_which_part) {
     EXPECT_NE(refusal("api.example.com/v1").find("no scheme"), std::string::npos);
-    EXPECT_NE(refusal("ftp://h").find("ftp"), std::string::npos);
+    EXPECT_NE(refusal("ftp://h").find("scheme other than"), std::string::npos);
     EXPECT_NE(refusal("https:///v1").find("host"), std::string::npos);
     EXPECT_NE(refusal("https://a b/").find("host"), std::string::npos);
     EXPECT_NE(refusal("https://h:0/").find("port"), std::string::npos);
@@ -84,6 +84,30 @@ TEST(url, never_quotes_a_password) {
     const std::string message = refusal("https://user:secret@h/");
     EXPECT_NE(message.find("user information"), std::string::npos);
     EXPECT_EQ(message.find("secret"), std::string::npos);
+}
+
+TEST(url, never_quotes_what_has_no_scheme) {
+    for (const char* text : {"sk-secret", "sk-secret https://h", "OPENAI_API_KEY=secret", "secret://h"})
+        EXPECT_EQ(refusal(text).find("secret"), std::string::npos) << text;
+}
+
+TEST(url, never_quotes_a_piece_of_a_password) {
+    for (const char* text : {"https://user:hush/x@h", "https://user:hush#x@h", "https://[hush/@h", "https://hu sh?@h"})
+        EXPECT_EQ(refusal(text).find("hu"), std::string::npos) << text << ": " << refusal(text);
+}
+
+TEST(url, never_quotes_path_query_or_fragment) {
+    for (const char* text : {"https://h/?key=secret#part", "https://h/#secret", "https://h/?key=secret key",
+                             "https://h/secret\"", "https://h:0/?key=secret", "https://h h/secret"})
+        EXPECT_EQ(refusal(text).find("secret"), std::string::npos) << text;
+    EXPECT_NE(refusal(" https://h/a b").find("offset 11"), std::string::npos);
+}
+
+TEST(url, never_quotes_control_characters) {
+    for (const std::string text : {"https://h\x1b[2J/", "https://h\n/", "https://h:8\x7f/", "https://h/\x1b",
+                                   "https://[::1\r/", "https://h\xff/"})
+        for (const char c : refusal(text)) EXPECT_TRUE(c >= 0x20 && c < 0x7f) << text;
+    EXPECT_NE(refusal("https://a b/").find("'a b'"), std::string::npos);
 }
 
 }  // namespace

@@ -186,6 +186,19 @@ CHORUS_TEST(h1_connection, limits_the_wait_for_the_first_byte_apart_from_the_who
     EXPECT_EQ(slow.outcome->error().phase(), phase::read);
 }
 
+CHORUS_TEST(h1_connection, waits_without_end_for_the_first_byte_if_told_so) {
+    http::limits caps;
+    caps.first_byte = std::chrono::milliseconds::max();
+    conversation talk(*this);
+    co_await talk.begin(example(), caps);
+    co_await sleep_for(9min);
+    EXPECT_FALSE(talk.outcome.has_value());
+    talk.peer().feed(response_text);
+    co_await talk.settle();
+    CO_ASSERT_TRUE(talk.outcome.has_value());
+    EXPECT_TRUE(talk.outcome->has_value());
+}
+
 CHORUS_TEST(h1_connection, limits_a_request_that_the_peer_does_not_take) {
     http::limits caps;
     caps.total = 5s;

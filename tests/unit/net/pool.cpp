@@ -172,6 +172,15 @@ CHORUS_TEST(pool, limits_the_opening_apart_from_the_wait) {
     EXPECT_TRUE(pool.is_at_rest());
 }
 
+CHORUS_TEST(pool, waits_and_opens_without_end_if_told_so) {
+    pool_fixture pool(get_executor(), 1);
+    pool.peers.opening_takes = 5min;
+    http::limits caps;
+    caps.pool_wait = caps.connect = std::chrono::milliseconds::max();
+    EXPECT_TRUE(co_await pool.call(1ms, caps));
+    EXPECT_TRUE(pool.is_at_rest());
+}
+
 CHORUS_TEST(pool, tells_one_waiter_of_one_failed_opening_and_tries_again_for_the_others) {
     pool_fixture pool(get_executor(), 1);
     pool.peers.failing_openings = 2;

@@ -277,6 +277,20 @@ TEST_F(pool_ledger_test, retires_a_connection_that_has_reached_its_age) {
     EXPECT_EQ(closed, std::vector<id>{connection});
 }
 
+TEST_F(pool_ledger_test, keeps_connections_without_end_if_told_so) {
+    pool_options options;
+    options.max_age = options.idle_timeout = std::chrono::milliseconds::max();
+    ledger = pool_ledger(options);
+    now += 1h;
+    const id connection = lease_new(first, 1);
+    release(connection);
+    now += 24h * 365;
+    ledger.expire(now);
+    carry_out();
+    EXPECT_EQ(closed, std::vector<id>{});
+    EXPECT_EQ(acquire(first, 2).connection, connection);
+}
+
 TEST_F(pool_ledger_test, shares_a_connection_up_to_its_capacity) {
     acquire(first, 0);
     const id shared = opening.begin()->first;

@@ -110,6 +110,14 @@ TEST(openai, asks_for_a_key_on_its_own_hosts_only) {
     EXPECT_NE(text.find("api_key()"), std::string::npos);
 }
 
+TEST(openai, takes_an_empty_base_url_for_none) {
+    for (const char* empty : {"", " \n"}) {
+        const auto request = encoded(openai(empty_environment).api_key("sk-1").base_url(empty));
+        EXPECT_EQ(request.origin.to_string() + request.target, "https://api.openai.com/v1/chat/completions");
+    }
+    EXPECT_EQ(encoded(openai(full_environment).base_url("")).origin.to_string(), "https://gateway.example");
+}
+
 TEST(openai, sends_no_key_where_it_is_set_to_nothing) {
     const auto request = encoded(openai(full_environment).api_key("").base_url("http://localhost:1234/v1"));
     EXPECT_FALSE(request.headers.contains("Authorization"));
@@ -119,7 +127,6 @@ TEST(openai, refuses_options_that_break_a_request_and_names_them) {
     const auto keyed = [] { return openai(empty_environment).api_key("sk-1"); };
     EXPECT_EQ(refused(keyed().base_url("ftp://x")), "base_url");
     EXPECT_EQ(refused(keyed().base_url("api.openai.com/v1")), "base_url");
-    EXPECT_EQ(refused(keyed().base_url("")), "base_url");
     EXPECT_EQ(refused(keyed().organization("a\nb")), "organization");
     EXPECT_EQ(refused(keyed().project("a\rb")), "project");
     EXPECT_EQ(refused(keyed().header("X", "a\nb")), "headers[X]");
@@ -142,6 +149,40 @@ TEST(openai, never_shows_a_key_in_an_error) {
         EXPECT_EQ(response.error().text(), "bad key ***, ***");
         EXPECT_EQ(response.error().body().find("secret"), std::string::npos);
     }
+}
+
+/// The error made of a response that repeats a secret wherever it can.
+error echoed(const openai& options, const std::string& hidden) {
+    http::headers headers;
+    headers.add("x-request-id", "id " + hidden);
+    const std::string body = R"({"error":{"message":"a $","type":"b $","code":"c $","param":"d $"}})";
+    std::string filled;
+    for (const char c : body) c == '$' ? filled += hidden : filled += c;
+    const auto response = options.make()->decode({401, headers, filled, {}}, {});
+    EXPECT_FALSE(response);
+    return response ? error() : response.error();
+}
+
+TEST(openai, hides_its_secrets_in_every_part_of_an_error) {
+    const auto keyless = [] { return openai(empty_environment).base_url("http://h"); };
+    const std::string hidden = "the-secret-1";
+    for (const openai& options :
+         {keyless().api_key(hidden), keyless().header("api-key", hidden), keyless().header("X-API-Key", hidden),
+          keyless().header("Authorization", hidden), keyless().header("authorization", "Bearer  " + hidden),
+          keyless().header("api-key", "the-secret").header("x-api-key", hidden)}) {
+        const error failed = echoed(options, hidden);
+        EXPECT_EQ(failed.text(), "a ***");
+        EXPECT_EQ(failed.type(), "b ***");
+        EXPECT_EQ(failed.provider_code(), "c ***");
+        EXPECT_EQ(failed.param(), "d ***");
+        EXPECT_EQ(failed.request_id(), "id ***");
+        EXPECT_EQ(failed.body(), R"({"error":{"message":"a ***","type":"b ***","code":"c ***","param":"d ***"}})");
+    }
+}
+
+TEST(openai, hides_no_words_that_are_no_secrets) {
+    const auto options = openai(empty_environment).base_url("http://h").api_key("none").header("X-Team", "research-1");
+    EXPECT_EQ(echoed(options, "none research-1").text(), "a none research-1");
 }
 
 TEST(openai, checks_the_request_too) {

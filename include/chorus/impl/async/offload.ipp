@@ -42,19 +42,19 @@ CHORUS_DECL void offload_job::start(asio::thread_pool& pool, boost::intrusive_pt
     asio::post(pool, offload_ticket(boost::intrusive_ptr<offload_job>(this)));
 }
 
-CHORUS_DECL bool offload_job::move_to(phase next) noexcept {
-    auto expected = phase::queued;
-    return phase_.compare_exchange_strong(expected, next, std::memory_order_acq_rel);
+CHORUS_DECL bool offload_job::move_to(stage next) noexcept {
+    auto expected = stage::queued;
+    return stage_.compare_exchange_strong(expected, next, std::memory_order_acq_rel);
 }
 
 CHORUS_DECL void offload_job::run() {
-    if (!move_to(phase::running)) return;
+    if (!move_to(stage::running)) return;
     call();
     coroutine_->resume({});
 }
 
 CHORUS_DECL void offload_job::drop() noexcept {
-    if (move_to(phase::dropped)) discard();
+    if (move_to(stage::dropped)) discard();
 }
 
 CHORUS_DECL void offload_job::abandon() {

@@ -3,6 +3,7 @@
 
 #include <chorus/async/run.hpp>
 #include <chorus/error.hpp>
+#include <chorus/impl/async/children.ipp>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/cancellation_signal.hpp>
@@ -27,6 +28,7 @@ CHORUS_DECL void reset_on_delivery([[maybe_unused]] int number) {
 
 CHORUS_DECL int run_main(awaitable<void> main, const run_options& options) {
     int cancelled_by = 0;
+    bool begun = false;
     bool done = false;
     asio::cancellation_signal cancellation;
     asio::io_context context{1};
@@ -40,10 +42,15 @@ CHORUS_DECL int run_main(awaitable<void> main, const run_options& options) {
             if (error) return;
             signals.clear();
             cancelled_by = number;
-            cancellation.emit(asio::cancellation_type::terminal);
+            if (begun) cancellation.emit(asio::cancellation_type::terminal);
         });
     }
-    asio::co_spawn(context, std::move(main),
+    // A coroutine cancelled before it has begun does not begin: Asio would throw out of the loop (children::start).
+    auto body = [&]() -> awaitable<void> {
+        begun = true;
+        return cancelled_by == 0 ? std::move(main) : nothing();
+    };
+    asio::co_spawn(context, std::move(body),
                    asio::bind_cancellation_slot(cancellation.slot(), [&](std::exception_ptr failure) {
                        done = true;
                        context.stop();

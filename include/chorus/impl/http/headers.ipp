@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chorus/http/headers.hpp>
+#include <chorus/text.hpp>
 
 #include <algorithm>
 
@@ -11,15 +12,11 @@ namespace detail {
 constexpr std::string_view colon = ": ";
 constexpr std::string_view line_end = "\r\n";
 
-CHORUS_DECL char to_lower(char c) noexcept {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-}
-
 }  // namespace detail
 
 CHORUS_DECL bool equal_names(std::string_view left, std::string_view right) noexcept {
     return left.size() == right.size() && std::equal(left.begin(), left.end(), right.begin(), [](char a, char b) {
-               return detail::to_lower(a) == detail::to_lower(b);
+               return chorus::detail::to_lower(a) == chorus::detail::to_lower(b);
            });
 }
 
@@ -78,7 +75,7 @@ CHORUS_DECL headers::iterator& headers::iterator::operator++() noexcept {
 CHORUS_DECL bool headers::is_valid_name(std::string_view name) noexcept {
     constexpr std::string_view symbols = "!#$%&'*+-.^_`|~";
     return !name.empty() && std::all_of(name.begin(), name.end(), [&](char c) {
-        const char lower = detail::to_lower(c);
+        const char lower = chorus::detail::to_lower(c);
         return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || symbols.find(c) != symbols.npos;
     });
 }

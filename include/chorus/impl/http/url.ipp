@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chorus/http/url.hpp>
+#include <chorus/text.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -8,20 +9,6 @@
 namespace chorus::http {
 
 namespace detail {
-
-CHORUS_DECL std::string lower(std::string_view text) {
-    std::string copy(text);
-    std::transform(copy.begin(), copy.end(), copy.begin(),
-                   [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-    return copy;
-}
-
-CHORUS_DECL std::string_view trim(std::string_view text) noexcept {
-    constexpr std::string_view blank = " \t\r\n\v\f";
-    const auto first = text.find_first_not_of(blank);
-    if (first == text.npos) return {};
-    return text.substr(first, text.find_last_not_of(blank) - first + 1);
-}
 
 CHORUS_DECL bool is_host(std::string_view host) noexcept {
     return !host.empty() && host.size() <= 253 && std::all_of(host.begin(), host.end(), [](char c) {
@@ -36,11 +23,9 @@ CHORUS_DECL bool is_ipv6(std::string_view host) noexcept {
 }
 
 /// RFC 3986: what a path or query may hold unescaped, and `%`.
-CHORUS_DECL bool is_path_text(std::string_view text) noexcept {
-    return std::all_of(text.begin(), text.end(), [](char c) {
-        return c > 0x20 && c < 0x7f && c != '"' && c != '<' && c != '>' && c != '\\' && c != '^' && c != '`' &&
-               c != '{' && c != '|' && c != '}';
-    });
+CHORUS_DECL bool is_path_character(char c) noexcept {
+    constexpr std::string_view refused = R"("<>\^`{|})";
+    return c > 0x20 && c < 0x7f && refused.find(c) == refused.npos;
 }
 
 }  // namespace detail
@@ -56,24 +41,29 @@ CHORUS_DECL std::string origin::to_string() const {
 }
 
 CHORUS_DECL result<url> url::parse(std::string_view text) {
-    auto refuse = [](std::string_view why, std::string_view part) {
-        return error(errc::invalid_argument, "the URL " + std::string(why) + " '" + std::string(part) + "'");
-    };
-    text = detail::trim(text);
+    // Keys get pasted into URLs, and in place of them. So a host or port is all that an error quotes, and not where an
+    // '@' follows: then it may be a piece of a password that holds a '/' or '#'.
+    const auto refuse = [](const std::string& why) { return error(errc::invalid_argument, "the URL " + why); };
+    text = chorus::detail::trimmed(text);
     const auto scheme_end = text.find("://");
-    if (scheme_end == text.npos) return refuse("has no scheme (http:// or https://):", text.substr(0, 40));
-    const std::string scheme = detail::lower(text.substr(0, scheme_end));
-    if (scheme != "http" && scheme != "https") return refuse("has a scheme other than http and https:", scheme);
+    if (scheme_end == text.npos) return refuse("has no scheme (http:// or https://)");
+    const std::string scheme = chorus::detail::to_lower(text.substr(0, scheme_end));
+    if (scheme != "http" && scheme != "https") return refuse("has a scheme other than http and https");
+    const std::string_view whole = text;
     text.remove_prefix(scheme_end + 3);
+    const auto refuse_part = [&](const std::string& why, std::string_view part) {
+        const bool quotable = text.find('@') == text.npos &&
+                              std::all_of(part.begin(), part.end(), [](char c) { return c >= 0x20 && c < 0x7f; });
+        return refuse(quotable ? why + ": '" + std::string(part) + "'" : why);
+    };
 
     const auto authority_end = std::min(text.find_first_of("/?#"), text.size());
     std::string_view authority = text.substr(0, authority_end);
     std::string_view rest = text.substr(authority_end);
-    // Not quoted in the error: what stands before '@' is a secret.
     if (authority.find('@') != authority.npos) {
-        return error(errc::invalid_argument, "the URL holds user information; pass credentials as options");
+        return refuse("holds user information; pass credentials as options");
     }
-    if (rest.find('#') != rest.npos) return refuse("has a fragment:", rest.substr(rest.find('#')));
+    if (rest.find('#') != rest.npos) return refuse("has a fragment");
 
     url parsed;
     parsed.origin_.tls = scheme == "https";
@@ -81,14 +71,14 @@ CHORUS_DECL result<url> url::parse(std::string_view text) {
     std::string_view port;
     if (authority.starts_with('[')) {
         const auto close = authority.find(']');
-        if (close == authority.npos) return refuse("has an unclosed IPv6 address:", authority);
-        parsed.origin_.host = detail::lower(authority.substr(1, close - 1));
-        if (!detail::is_ipv6(parsed.origin_.host)) return refuse("has no valid host:", authority);
+        if (close == authority.npos) return refuse_part("has an unclosed IPv6 address", authority);
+        parsed.origin_.host = chorus::detail::to_lower(authority.substr(1, close - 1));
+        if (!detail::is_ipv6(parsed.origin_.host)) return refuse_part("has no valid host", authority);
         port = authority.substr(close + 1);
     } else {
         const auto colon = authority.find(':');
-        parsed.origin_.host = detail::lower(authority.substr(0, colon));
-        if (!detail::is_host(parsed.origin_.host)) return refuse("has no valid host:", authority);
+        parsed.origin_.host = chorus::detail::to_lower(authority.substr(0, colon));
+        if (!detail::is_host(parsed.origin_.host)) return refuse_part("has no valid host", authority);
         if (colon != authority.npos) port = authority.substr(colon);
     }
     if (!port.empty()) {
@@ -97,11 +87,14 @@ CHORUS_DECL result<url> url::parse(std::string_view text) {
         const auto [end, failure] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
         if (port[0] != ':' || failure != std::errc() || end != digits.data() + digits.size() || value == 0 ||
             value > 65535) {
-            return refuse("has no valid port:", port);
+            return refuse_part("has no valid port", port);
         }
         parsed.origin_.port = static_cast<std::uint16_t>(value);
     }
-    if (!detail::is_path_text(rest)) return refuse("has characters that must be percent-encoded:", rest);
+    if (const auto bad = std::find_if_not(rest.begin(), rest.end(), &detail::is_path_character); bad != rest.end()) {
+        return refuse("holds at offset " + std::to_string(&*bad - whole.data()) +
+                      " a character that must be percent-encoded");
+    }
     const auto question = rest.find('?');
     if (const auto path = rest.substr(0, question); !path.empty()) parsed.path_ = path;
     if (question != rest.npos) parsed.query_ = rest.substr(question + 1);

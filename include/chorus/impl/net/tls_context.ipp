@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstdlib>
 #include <ctime>
 #include <utility>
 
@@ -280,6 +281,14 @@ struct tls_context::maker {
     result<void> configure_client() {
         // Missing default files are no error: they differ between systems, and added authorities may be all there is.
         SSL_CTX_set_default_verify_paths(context);
+        // What the variables name takes the place of OpenSSL's defaults; here it comes on top of them.
+        if (std::getenv(X509_get_default_cert_file_env()) != nullptr) {
+            SSL_CTX_load_verify_locations(context, X509_get_default_cert_file(), nullptr);
+        }
+        if (std::getenv(X509_get_default_cert_dir_env()) != nullptr) {
+            SSL_CTX_load_verify_locations(context, nullptr, X509_get_default_cert_dir());
+        }
+        ERR_clear_error();
         if (auto done = configure(); !done) return done;
         SSL_CTX_set_verify(context, options.verify_ ? SSL_VERIFY_PEER : SSL_VERIFY_NONE,
                            options.verify_ ? &detail::on_certificate : nullptr);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chorus/policy/header_values.hpp>
+#include <chorus/text.hpp>
 
 #include <algorithm>
 #include <array>
@@ -12,12 +13,6 @@ namespace chorus::policy {
 namespace detail {
 
 using seconds_with_fraction = std::chrono::duration<double>;
-
-CHORUS_DECL std::string_view trimmed(std::string_view text) noexcept {
-    while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-    while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-    return text;
-}
 
 /// Takes a plain decimal number (digits, at most one point) from the front.
 CHORUS_DECL std::optional<double> take_number(std::string_view& text) noexcept {
@@ -109,7 +104,7 @@ struct civil_time {
 }  // namespace detail
 
 CHORUS_DECL std::optional<std::chrono::nanoseconds> parse_duration(std::string_view text) noexcept {
-    text = detail::trimmed(text);
+    text = chorus::detail::trimmed(text);
     double total = 0;
     bool first = true;
     do {
@@ -125,7 +120,7 @@ CHORUS_DECL std::optional<std::chrono::nanoseconds> parse_duration(std::string_v
 }
 
 CHORUS_DECL std::optional<wall_time> parse_http_date(std::string_view text) noexcept {
-    text = detail::trimmed(text);
+    text = chorus::detail::trimmed(text);
     detail::civil_time time;
     const std::size_t comma = text.find(',');
     bool good = false;
@@ -155,7 +150,7 @@ CHORUS_DECL std::optional<wall_time> parse_http_date(std::string_view text) noex
 }
 
 CHORUS_DECL std::optional<wall_time> parse_rfc3339(std::string_view text) noexcept {
-    text = detail::trimmed(text);
+    text = chorus::detail::trimmed(text);
     detail::civil_time time;
     const bool date = detail::take_digits(text, 4, time.year) && detail::take(text, "-") &&
                       detail::take_digits(text, 2, time.month) && detail::take(text, "-") &&
@@ -186,7 +181,7 @@ CHORUS_DECL std::optional<wall_time> parse_rfc3339(std::string_view text) noexce
 
 CHORUS_DECL std::optional<std::chrono::milliseconds> parse_reset(std::string_view text, wall_time now) noexcept {
     using std::chrono::milliseconds;
-    text = detail::trimmed(text);
+    text = chorus::detail::trimmed(text);
     if (text.find_first_not_of("0123456789.") == text.npos) {
         const std::optional<double> number = detail::take_number(text);
         if (number && *number > 1e9) {
@@ -204,7 +199,7 @@ CHORUS_DECL std::optional<std::chrono::milliseconds> parse_reset(std::string_vie
 
 CHORUS_DECL std::optional<std::chrono::milliseconds> retry_after(const http::headers& headers, wall_time now) noexcept {
     using std::chrono::milliseconds;
-    if (std::string_view text = detail::trimmed(headers.get("retry-after-ms")); !text.empty()) {
+    if (std::string_view text = chorus::detail::trimmed(headers.get("retry-after-ms")); !text.empty()) {
         const std::optional<double> number = detail::take_number(text);
         const auto duration = number && text.empty() ? detail::to_nanoseconds(*number / 1000) : std::nullopt;
         if (duration) return std::chrono::ceil<milliseconds>(*duration);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chorus/policy/rate_limit_headers.hpp>
+#include <chorus/text.hpp>
 
 #include <array>
 #include <charconv>
@@ -54,7 +55,7 @@ CHORUS_DECL void read_limit(rate_limit& bucket, limit_field field, std::string_v
         bucket.reset = parse_reset(value, now);
         return;
     }
-    value = trimmed(value);
+    value = chorus::detail::trimmed(value);
     std::int64_t count = 0;
     const auto [end, failure] = std::from_chars(value.data(), value.data() + value.size(), count);
     if (failure != std::errc() || end != value.data() + value.size()) return;

@@ -5,20 +5,15 @@
 #include <chorus/provider/openai.hpp>
 #include <chorus/provider/openai_decode.hpp>
 #include <chorus/provider/openai_encode.hpp>
+#include <chorus/text.hpp>
 
+#include <algorithm>
 #include <cstdlib>
 #include <string_view>
 
 namespace chorus {
 
 namespace detail {
-
-CHORUS_DECL std::string trimmed_copy(std::string_view text) {
-    constexpr std::string_view blank = " \t\r\n\v\f";
-    const std::size_t first = text.find_first_not_of(blank);
-    if (first == text.npos) return {};
-    return std::string(text.substr(first, text.find_last_not_of(blank) - first + 1));
-}
 
 CHORUS_DECL error bad_option(std::string_view option, std::string text) {
     error failure(errc::invalid_argument, std::move(text));
@@ -42,7 +37,8 @@ CHORUS_DECL std::string without(std::string_view text, std::string_view hidden) 
 /// What the options come to: all of a request but its body. Or what is wrong with them.
 class openai_provider final : public provider {
  public:
-    openai_provider(result<http::request> head, secret key) : head_(std::move(head)), key_(std::move(key)) {}
+    openai_provider(result<http::request> head, std::vector<secret> secrets)
+        : head_(std::move(head)), secrets_(std::move(secrets)) {}
 
     std::string_view name() const noexcept override { return "openai"; }
 
@@ -57,19 +53,21 @@ class openai_provider final : public provider {
 
     result<chat_response> decode(http::response received, std::chrono::system_clock::time_point now) const override {
         auto decoded = openai_format::decode_chat(std::move(received), now);
-        // Some proxies repeat the key that they refuse. Short keys are placeholders, and words of the text.
-        constexpr std::size_t shortest_key = 8;
-        if (decoded || key_.expose().size() < shortest_key) return decoded;
+        if (decoded) return decoded;
+        // Some proxies repeat the key that they refuse.
         error failure = decoded.error();
-        failure.text(without(failure.text(), key_.expose())).body(without(failure.body(), key_.expose()));
+        for (const secret& each : secrets_) {
+            const auto clean = [&](std::string_view text) { return without(text, each.expose()); };
+            failure.text(clean(failure.text())).cause(clean(failure.cause())).body(clean(failure.body()));
+            failure.type(clean(failure.type())).provider_code(clean(failure.provider_code()));
+            failure.param(clean(failure.param())).request_id(clean(failure.request_id()));
+        }
         return failure;
     }
 
-    const result<http::request>& head() const noexcept { return head_; }
-
  private:
     result<http::request> head_;
-    secret key_;
+    std::vector<secret> secrets_;
 };
 
 }  // namespace detail
@@ -81,7 +79,7 @@ CHORUS_DECL const char* process_environment(const char* name) noexcept {
 CHORUS_DECL openai::openai(environment variables) {
     const auto variable = [&](const char* name) {
         const char* const value = variables(name);
-        return value == nullptr ? std::string() : detail::trimmed_copy(value);
+        return value == nullptr ? std::string() : std::string(detail::trimmed(value));
     };
     api_key_ = secret(variable("OPENAI_API_KEY"));
     base_url_ = variable("OPENAI_BASE_URL");
@@ -91,19 +89,19 @@ CHORUS_DECL openai::openai(environment variables) {
 }
 
 CHORUS_DECL openai& openai::api_key(secret key) & {
-    api_key_ = secret(detail::trimmed_copy(key.expose()));
+    api_key_ = secret(std::string(detail::trimmed(key.expose())));
     return *this;
 }
 CHORUS_DECL openai& openai::base_url(std::string url) & {
-    base_url_ = std::move(url);
+    if (!detail::trimmed(url).empty()) base_url_ = std::move(url);
     return *this;
 }
 CHORUS_DECL openai& openai::organization(std::string id) & {
-    organization_ = detail::trimmed_copy(id);
+    organization_ = detail::trimmed(id);
     return *this;
 }
 CHORUS_DECL openai& openai::project(std::string id) & {
-    project_ = detail::trimmed_copy(id);
+    project_ = detail::trimmed(id);
     return *this;
 }
 CHORUS_DECL openai& openai::header(std::string name, std::string value) & {
@@ -157,6 +155,30 @@ CHORUS_DECL result<http::request> make_openai_head(const openai_settings& settin
     return head;
 }
 
+/// What must not show in errors: the key, and the values of headers that servers take keys from.
+CHORUS_DECL std::vector<secret> secrets_of(const openai_settings& settings) {
+    std::vector<std::string_view> found = {settings.key.expose()};
+    for (const auto& [name, value] : settings.headers) {
+        std::string_view credentials = trimmed(value);
+        if (http::equal_names(name, "authorization")) {
+            // RFC 9110, 11.4: a scheme such as Bearer stands before them.
+            credentials.remove_prefix(std::min(credentials.find(' ') + 1, credentials.size()));
+            credentials = trimmed(credentials);
+        } else if (!http::equal_names(name, "api-key") && !http::equal_names(name, "x-api-key")) {
+            continue;
+        }
+        found.push_back(credentials);
+    }
+    // Short keys are placeholders, and words of the text. The longest go first, for one may begin another.
+    constexpr std::size_t shortest = 8;
+    std::erase_if(found, [](std::string_view each) { return each.size() < shortest; });
+    std::sort(found.begin(), found.end(),
+              [](std::string_view left, std::string_view right) { return left.size() > right.size(); });
+    std::vector<secret> secrets;
+    for (const std::string_view each : found) secrets.emplace_back(std::string(each));
+    return secrets;
+}
+
 }  // namespace detail
 
 CHORUS_DECL result<void> openai::check() const {
@@ -166,8 +188,9 @@ CHORUS_DECL result<void> openai::check() const {
 }
 
 CHORUS_DECL std::shared_ptr<const provider> openai::make() const {
-    return std::make_shared<const detail::openai_provider>(
-        detail::make_openai_head({api_key_, base_url_, organization_, project_, headers_}), api_key_);
+    const detail::openai_settings settings{api_key_, base_url_, organization_, project_, headers_};
+    return std::make_shared<const detail::openai_provider>(detail::make_openai_head(settings),
+                                                           detail::secrets_of(settings));
 }
 
 }  // namespace chorus
