@@ -141,7 +141,7 @@ class [[nodiscard]] task : public awaitable<T> {
 
  private:
     template <class U>
-    friend task<U> spawn(executor where, awaitable<U> work, std::string name);
+    friend task<U> spawn(executor where, awaitable<U> work);
 
     explicit task(std::shared_ptr<detail::typed_task_state<T>> state)
         : awaitable<T>(detail::join_task(*state, detail::task_owner(state))), state_(std::move(state)) {}
@@ -152,27 +152,32 @@ class [[nodiscard]] task : public awaitable<T> {
 };
 
 /// Starts a coroutine and returns its handle at once. Its first step is taken on a later turn of the loop, so starting
-/// tasks from tasks does not nest. With a name, a `loop_monitor` can say that it was this task which blocked the loop.
+/// tasks from tasks does not nest.
 template <class T>
-task<T> spawn(executor where, awaitable<T> work, std::string name = {}) {
-    if (!name.empty()) where = named(where, std::move(name));
+task<T> spawn(executor where, awaitable<T> work) {
     auto state = std::make_shared<detail::typed_task_state<T>>(std::move(where));
     task<T> handle(state);
     state->run(state, detail::deliver<detail::beginning::next_turn>(std::move(work), detail::task_receiver<T>(*state)));
     return handle;
 }
 
-/// The same on an `io_context` or `thread_pool`.
-template <class Context, class T>
-    requires std::derived_from<Context, asio::execution_context>
-task<T> spawn(Context& where, awaitable<T> work, std::string name = {}) {
-    return spawn(executor(where.get_executor()), std::move(work), std::move(name));
+/// The same under a name, by which a `loop_monitor` can say that it was this task which blocked the loop.
+template <class T, std::convertible_to<std::string> Name>
+task<T> spawn(executor where, awaitable<T> work, Name name) {
+    return spawn(named(where, std::move(name)), std::move(work));
 }
 
-/// The same on the executor of the awaiting coroutine: `auto t = co_await spawn(work());`.
-template <class T>
-awaitable<task<T>> spawn(awaitable<T> work, std::string name = {}) {
-    co_return spawn(co_await this_coro::executor, std::move(work), std::move(name));
+/// The same on an `io_context` or `thread_pool`; a name may follow.
+template <class Context, class T, std::convertible_to<std::string>... Name>
+    requires std::derived_from<Context, asio::execution_context>
+task<T> spawn(Context& where, awaitable<T> work, Name... name) {
+    return spawn(executor(where.get_executor()), std::move(work), std::move(name)...);
+}
+
+/// The same on the executor of the awaiting coroutine: `auto t = co_await spawn(work());`; a name may follow.
+template <class T, std::convertible_to<std::string>... Name>
+awaitable<task<T>> spawn(awaitable<T> work, Name... name) {
+    co_return spawn(co_await this_coro::executor, std::move(work), std::move(name)...);
 }
 
 }  // namespace chorus

@@ -9,6 +9,7 @@
 #include <boost/asio/query.hpp>
 #include <boost/asio/require.hpp>
 
+#include <concepts>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -23,7 +24,8 @@ namespace chorus {
 /// `asio::co_spawn` with `use_awaitable` does, that one is seen under the name until it next suspends.
 ///
 ///     asio::co_spawn(chorus::named(executor, "embed"), embed_all(), asio::detached);
-executor named(const executor& inner, std::string name);
+template <std::convertible_to<std::string> Name>
+executor named(const executor& inner, Name name);
 
 /// The name of what runs on this thread now; empty outside of named code.
 std::string current_task_name();
@@ -97,6 +99,13 @@ class named_executor {
 };
 
 }  // namespace detail
+
+// A template so that the executor, which is large to compile, costs nobody who names nothing.
+template <std::convertible_to<std::string> Name>
+executor named(const executor& inner, Name name) {
+    return detail::named_executor(inner, std::make_shared<const std::string>(std::move(name)));
+}
+
 }  // namespace chorus
 
 #ifndef CHORUS_SEPARATE_COMPILATION

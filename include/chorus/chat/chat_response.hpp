@@ -6,6 +6,7 @@
 #include <chorus/chat/usage.hpp>
 #include <chorus/config.hpp>
 #include <chorus/http/message.hpp>
+#include <chorus/json/text.hpp>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -120,7 +121,8 @@ class chat_response {
     const std::string& raw_text() const noexcept { return received_.body; }
     /// The body as JSON, with the fields that this library does not know. It is parsed on each call: include
     /// <nlohmann/json.hpp> and keep the value. Text that is not UTF-8 has become U+FFFD.
-    nlohmann::json raw() const;
+    template <class Json = nlohmann::json>
+    Json raw() const;
 
  private:
     chat_completion decoded_;
@@ -130,6 +132,22 @@ class chat_response {
 
 /// The id of a request in the headers of its response: the provider's own, else that of the network before it.
 std::string_view find_request_id(const http::headers& headers) noexcept;
+
+}  // namespace chorus
+
+namespace chorus {
+
+// A template so that only who asks for it compiles a JSON parser.
+template <class Json>
+Json chat_response::raw() const {
+    if (raw_text().empty()) return nullptr;
+    auto parsed = Json::parse(std::string_view(raw_text()), nullptr, false);
+    if (parsed.is_discarded()) {
+        const std::string repaired = json::repaired(raw_text());
+        parsed = Json::parse(std::string_view(repaired), nullptr, false);
+    }
+    return parsed.is_discarded() ? Json(nullptr) : parsed;
+}
 
 }  // namespace chorus
 

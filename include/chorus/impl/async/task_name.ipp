@@ -5,10 +5,6 @@
 
 namespace chorus {
 
-CHORUS_DECL executor named(const executor& inner, std::string name) {
-    return detail::named_executor(inner, std::make_shared<const std::string>(std::move(name)));
-}
-
 CHORUS_DECL std::string current_task_name() {
     return detail::thread_label::of_this_thread()->name();
 }

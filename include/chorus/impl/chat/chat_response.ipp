@@ -1,9 +1,6 @@
 #pragma once
 
 #include <chorus/chat/chat_response.hpp>
-#include <chorus/json/text.hpp>
-
-#include <nlohmann/json.hpp>
 
 #include <utility>
 
@@ -42,16 +39,6 @@ CHORUS_DECL std::string_view chat_response::request_id() const noexcept {
 CHORUS_DECL const chorus::rate_limits& chat_response::rate_limits() const noexcept {
     static const chorus::rate_limits none;
     return limits_ ? *limits_ : none;
-}
-
-CHORUS_DECL nlohmann::json chat_response::raw() const {
-    if (raw_text().empty()) return nullptr;
-    auto parsed = nlohmann::json::parse(raw_text(), nullptr, false);
-    if (parsed.is_discarded()) {
-        const std::string repaired = json::repaired(raw_text());
-        parsed = nlohmann::json::parse(std::string_view(repaired), nullptr, false);  // the same parser, compiled once
-    }
-    return parsed.is_discarded() ? nlohmann::json(nullptr) : parsed;
 }
 
 CHORUS_DECL std::string_view find_request_id(const http::headers& headers) noexcept {
