@@ -36,6 +36,7 @@ enum class errc {
     connect_failed,        ///< No address of the host accepted the connection.
     tls_failed,            ///< The TLS handshake failed.
     certificate_rejected,  ///< The server's certificate did not verify.
+    refused,               ///< The server says that it has not processed the request: it is safe to send it again.
     connection_lost,       ///< The connection broke before the first byte of the response.
     truncated,             ///< The connection broke in the middle of the response.
     protocol_error,        ///< The peer does not speak valid HTTP.

@@ -56,6 +56,8 @@ CHORUS_DECL const char* describe(errc code) noexcept {
             return "the TLS handshake failed";
         case errc::certificate_rejected:
             return "the server's certificate was rejected";
+        case errc::refused:
+            return "the server did not process the request";
         case errc::connection_lost:
             return "the connection was lost before a response came";
         case errc::truncated:
@@ -127,6 +129,7 @@ CHORUS_DECL bool belongs(errc code, condition group) noexcept {
                 case errc::first_byte_timed_out:
                 case errc::resolve_failed:
                 case errc::connect_failed:
+                case errc::refused:
                 case errc::connection_lost:
                 case errc::truncated:
                 case errc::request_timeout:

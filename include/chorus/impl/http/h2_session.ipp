@@ -1,0 +1,409 @@
+#pragma once
+
+#include <chorus/http/h2_session.hpp>
+
+#include <nghttp2/nghttp2.h>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+#include <optional>
+#include <utility>
+
+namespace chorus::http {
+
+namespace detail {
+
+/// A header field as nghttp2 takes it. Nothing is copied: the views outlive the call.
+CHORUS_DECL nghttp2_nv to_field(std::string_view name, std::string_view value,
+                                std::uint8_t flags = NGHTTP2_NV_FLAG_NONE) noexcept {
+    auto bytes = [](std::string_view text) { return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data())); };
+    return {bytes(name), bytes(value), name.size(), value.size(), flags};
+}
+
+CHORUS_DECL std::string_view to_view(const std::uint8_t* bytes, std::size_t size) noexcept {
+    return {reinterpret_cast<const char*>(bytes), size};
+}
+
+}  // namespace detail
+
+/// One exchange. While it waits for its response it holds no more than this.
+struct h2_session::stream {
+    void* exchange = nullptr;
+    stream* previous = nullptr;
+    stream* next = nullptr;
+    std::string_view body;  // what is left to send
+    std::size_t head_bytes = 0;
+    std::size_t body_bytes = 0;
+    std::unique_ptr<response> answer;  // from its first header on
+    std::int32_t id = 0;
+    errc broken_limit{};
+    bool is_complete = false;
+};
+
+class h2_session::machine {
+ public:
+    explicit machine(const h2_options& options) : options_(options) {
+        nghttp2_option* settings = nullptr;
+        nghttp2_option_new(&settings);
+        nghttp2_option_set_peer_max_concurrent_streams(settings, options.assumed_streams);
+        nghttp2_option_set_no_closed_streams(settings, 1);
+        nghttp2_session_client_new2(&session_, callbacks(), this, settings);
+        nghttp2_option_del(settings);
+        const std::array<nghttp2_settings_entry, 2> mine{{
+            {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
+            {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, options.stream_window_bytes},
+        }};
+        nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, mine.data(), mine.size());
+        nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0,
+                                              static_cast<std::int32_t>(options.connection_window_bytes));
+    }
+    ~machine() {
+        is_ending_ = true;
+        nghttp2_session_del(session_);
+        while (first_ != nullptr) unlink(*first_);
+    }
+    machine(const machine&) = delete;
+    machine& operator=(const machine&) = delete;
+
+    result<stream*> submit(const request& message, const limits& caps, void* exchange) {
+        auto made = std::make_unique<stream>();
+        made->exchange = exchange;
+        made->body = message.body;
+        made->head_bytes = caps.head_bytes;
+        made->body_bytes = caps.body_bytes;
+
+        const std::string authority = message.origin.authority();
+        char digits[20];
+        const auto end = std::to_chars(digits, digits + sizeof digits, message.body.size()).ptr;
+        names_.clear();
+        fields_.clear();
+        fields_.push_back(detail::to_field(":method", message.method));
+        fields_.push_back(detail::to_field(":scheme", message.origin.tls ? "https" : "http"));
+        fields_.push_back(detail::to_field(":authority", authority));
+        fields_.push_back(detail::to_field(":path", message.target));
+        // HTTP/2 knows lower-case names only. The views into `names_` stay valid: it is sized before they are taken.
+        names_.reserve(message.headers.block().size());
+        for (const header field : message.headers) {
+            const std::size_t start = names_.size();
+            std::transform(field.name.begin(), field.name.end(), std::back_inserter(names_),
+                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+            const std::string_view name = std::string_view(names_).substr(start);
+            // A secret must not enter the compression table (RFC 7541, 7.1.3), nor may what differs each time.
+            const bool is_secret = name == "authorization" || name == "x-api-key" || name == "api-key";
+            fields_.push_back(detail::to_field(
+                name, field.value,
+                static_cast<std::uint8_t>(is_secret ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE)));
+        }
+        if (!message.body.empty()) {
+            fields_.push_back(detail::to_field("content-length", {digits, static_cast<std::size_t>(end - digits)}));
+        }
+        nghttp2_data_provider source{};
+        source.source.ptr = made.get();
+        source.read_callback = &read_body;
+        const std::int32_t id = nghttp2_submit_request(session_, nullptr, fields_.data(), fields_.size(),
+                                                       message.body.empty() ? nullptr : &source, made.get());
+        if (id < 0) return error(errc::refused, nghttp2_strerror(id));
+        made->id = id;
+        link(*made);
+        return made.release();
+    }
+
+    void cancel(stream* one) noexcept {
+        one->exchange = nullptr;
+        one->body = {};
+        one->answer.reset();
+        // Where both sides have said all they had to say, there is nothing to reset (RFC 9113, 5.1).
+        if (!one->is_complete) nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, one->id, NGHTTP2_CANCEL);
+    }
+
+    result<void> feed(std::string_view bytes) {
+        if (failure_) return *failure_;
+        const auto used =
+            nghttp2_session_mem_recv(session_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+        if (used < 0) {
+            error broken(errc::protocol_error);
+            broken.cause(flood_.empty() ? nghttp2_strerror(static_cast<int>(used)) : flood_);
+            if (!flood_.empty()) nghttp2_session_terminate_session(session_, NGHTTP2_ENHANCE_YOUR_CALM);
+            failure_ = broken;
+            return broken;
+        }
+        // nghttp2 answers most violations by itself, with a GOAWAY, and takes no further request.
+        if (!goaway_ && !is_shut_down_ && nghttp2_session_check_request_allowed(session_) == 0) {
+            failure_ = error(errc::protocol_error, "the server breaks the rules of HTTP/2");
+            return *failure_;
+        }
+        return {};
+    }
+
+    void feed_end(std::string_view cause) {
+        ended_ = true;
+        while (first_ != nullptr) {
+            nghttp2_session_set_stream_user_data(session_, first_->id, nullptr);
+            finish(*first_, failure_ ? errc::protocol_error : lost(*first_), cause);
+        }
+    }
+
+    bool append_output(std::string& out, std::size_t enough) {
+        const std::size_t start = out.size();
+        while (out.size() - start < enough) {
+            const std::uint8_t* bytes = nullptr;
+            const auto size = nghttp2_session_mem_send(session_, &bytes);
+            if (size <= 0) return false;
+            out.append(detail::to_view(bytes, static_cast<std::size_t>(size)));
+        }
+        return nghttp2_session_want_write(session_) != 0;
+    }
+
+    std::vector<completion> take_completions() noexcept { return std::exchange(completions_, {}); }
+    std::vector<void*> take_first_bytes() noexcept { return std::exchange(first_bytes_, {}); }
+
+    void ping() { nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr); }
+    std::size_t pings_answered() const noexcept { return pings_answered_; }
+
+    std::size_t capacity() const noexcept {
+        return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+    }
+    std::size_t open_streams() const noexcept { return open_; }
+    bool is_accepting() const noexcept {
+        return !ended_ && !failure_ && !goaway_ && nghttp2_session_check_request_allowed(session_) != 0;
+    }
+    bool has_settings() const noexcept { return has_settings_; }
+    void shut_down() {
+        is_shut_down_ = true;
+        nghttp2_session_terminate_session(session_, NGHTTP2_NO_ERROR);
+    }
+
+ private:
+    static machine& self(void* user_data) { return *static_cast<machine*>(user_data); }
+    stream* find(std::int32_t id) const {
+        return static_cast<stream*>(nghttp2_session_get_stream_user_data(session_, id));
+    }
+
+    void link(stream& one) noexcept {
+        one.next = first_;
+        if (first_ != nullptr) first_->previous = &one;
+        first_ = &one;
+        ++open_;
+    }
+    void unlink(stream& one) noexcept {
+        (one.previous != nullptr ? one.previous->next : first_) = one.next;
+        if (one.next != nullptr) one.next->previous = one.previous;
+        --open_;
+        delete &one;
+    }
+
+    static errc lost(const stream& one) noexcept { return one.answer ? errc::truncated : errc::connection_lost; }
+
+    void finish(stream& one, errc code, std::string_view cause = {}) {
+        if (one.exchange == nullptr) {
+            // cancelled: nobody waits for it
+        } else if (one.is_complete) {
+            completions_.push_back({one.exchange, std::move(*one.answer)});
+        } else {
+            error failed(code);
+            if (!cause.empty()) failed.cause(std::string(cause));
+            completions_.push_back({one.exchange, failed});
+        }
+        unlink(one);
+    }
+
+    /// Resets a stream whose response breaks a limit; the completion comes with its closing.
+    int refuse(stream& one, errc limit) {
+        one.broken_limit = limit;
+        nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, one.id, NGHTTP2_CANCEL);
+        return 0;
+    }
+
+    /// Frames that bring nothing cost the peer little and us some work each: a peer that sends nothing else is stopped.
+    int count_empty(bool is_empty) {
+        empty_frames_ = is_empty ? empty_frames_ + 1 : 0;
+        if (empty_frames_ <= options_.empty_frames) return 0;
+        flood_ = "the peer floods the connection with empty frames";
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
+
+    static ssize_t read_body(nghttp2_session*, std::int32_t, std::uint8_t* buffer, std::size_t room,
+                             std::uint32_t* flags, nghttp2_data_source* source, void*) {
+        auto& one = *static_cast<stream*>(source->ptr);
+        if (one.exchange == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+        const std::size_t size = std::min(room, one.body.size());
+        std::memcpy(buffer, one.body.data(), size);
+        one.body.remove_prefix(size);
+        if (one.body.empty()) *flags |= NGHTTP2_DATA_FLAG_EOF;
+        return static_cast<ssize_t>(size);
+    }
+
+    static int on_header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name, std::size_t name_size,
+                         const std::uint8_t* value, std::size_t value_size, std::uint8_t, void* user_data) {
+        machine& here = self(user_data);
+        stream* const one = here.find(frame->hd.stream_id);
+        if (one == nullptr || one->exchange == nullptr || one->broken_limit != errc{}) return 0;
+        // Trailers bring nothing that a chat response needs.
+        if (frame->headers.cat == NGHTTP2_HCAT_HEADERS && one->answer && one->answer->status >= 200) return 0;
+        if (!one->answer) {
+            one->answer = std::make_unique<response>();
+            here.first_bytes_.push_back(one->exchange);
+        }
+        const std::string_view field = detail::to_view(name, name_size);
+        const std::string_view text = detail::to_view(value, value_size);
+        if (field == ":status") {
+            // An interim response (1xx) is replaced by what follows it.
+            one->answer->headers.clear();
+            std::from_chars(text.data(), text.data() + text.size(), one->answer->status);
+            return 0;
+        }
+        if (one->answer->headers.block().size() + field.size() + text.size() + 4 > one->head_bytes) {
+            here.refuse(*one, errc::head_too_large);
+            return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+        }
+        one->answer->headers.add(field, text);
+        return 0;
+    }
+
+    static int on_data(nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* bytes, std::size_t size,
+                       void* user_data) {
+        machine& here = self(user_data);
+        stream* const one = here.find(id);
+        if (one == nullptr || !one->answer || one->broken_limit != errc{}) return 0;
+        if (one->answer->body.size() + size > one->body_bytes) return here.refuse(*one, errc::body_too_large);
+        if (one->answer->body.empty()) {
+            // Most bodies come in one frame: what it holds is what is needed, unless the head says more.
+            std::size_t length = 0;
+            const std::string_view said = one->answer->headers.get("content-length");
+            std::from_chars(said.data(), said.data() + said.size(), length);
+            constexpr std::size_t trusted = 1024 * 1024;
+            one->answer->body.reserve(std::max(size, std::min(length, trusted)));
+        }
+        one->answer->body.append(detail::to_view(bytes, size));
+        return 0;
+    }
+
+    static int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* user_data) {
+        machine& here = self(user_data);
+        const bool ends = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+        switch (frame->hd.type) {
+            case NGHTTP2_HEADERS:
+            case NGHTTP2_DATA: {
+                if (stream* const one = here.find(frame->hd.stream_id); one != nullptr && ends && one->answer) {
+                    one->is_complete = one->broken_limit == errc{};
+                }
+                return here.count_empty(frame->hd.type == NGHTTP2_DATA && frame->hd.length == 0 && !ends);
+            }
+            case NGHTTP2_SETTINGS:
+                if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) return 0;
+                here.has_settings_ = true;
+                return here.count_empty(true);
+            case NGHTTP2_PING:
+                if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) return here.count_empty(true);
+                ++here.pings_answered_;
+                return 0;
+            case NGHTTP2_GOAWAY:
+                // nghttp2 closes the streams that the peer will not process, as refused.
+                here.goaway_ = true;
+                return 0;
+            case NGHTTP2_PRIORITY:
+            case NGHTTP2_RST_STREAM:
+                return here.count_empty(true);
+            default:
+                return 0;
+        }
+    }
+
+    static int on_stream_close(nghttp2_session*, std::int32_t id, std::uint32_t code, void* user_data) {
+        machine& here = self(user_data);
+        stream* const one = here.is_ending_ ? nullptr : here.find(id);
+        if (one == nullptr) return 0;
+        nghttp2_session_set_stream_user_data(here.session_, id, nullptr);
+        if (one->broken_limit != errc{}) {
+            here.finish(*one, one->broken_limit);
+        } else if (code == NGHTTP2_REFUSED_STREAM && !one->answer) {
+            here.finish(*one, errc::refused);
+        } else if (code == NGHTTP2_PROTOCOL_ERROR || code == NGHTTP2_NO_ERROR) {
+            here.finish(*one, errc::protocol_error, nghttp2_http2_strerror(code));
+        } else {
+            here.finish(*one, lost(*one), nghttp2_http2_strerror(code));
+        }
+        return 0;
+    }
+
+    static const nghttp2_session_callbacks* callbacks() {
+        static nghttp2_session_callbacks* const made = [] {
+            nghttp2_session_callbacks* fresh = nullptr;
+            nghttp2_session_callbacks_new(&fresh);
+            nghttp2_session_callbacks_set_on_header_callback(fresh, &on_header);
+            nghttp2_session_callbacks_set_on_data_chunk_recv_callback(fresh, &on_data);
+            nghttp2_session_callbacks_set_on_frame_recv_callback(fresh, &on_frame);
+            nghttp2_session_callbacks_set_on_stream_close_callback(fresh, &on_stream_close);
+            return fresh;
+        }();
+        return made;
+    }
+
+    h2_options options_;
+    nghttp2_session* session_ = nullptr;
+    stream* first_ = nullptr;
+    std::size_t open_ = 0;
+    std::size_t pings_answered_ = 0;
+    std::size_t empty_frames_ = 0;
+    std::vector<completion> completions_;
+    std::vector<void*> first_bytes_;
+    std::vector<nghttp2_nv> fields_;  // of the request being encoded
+    std::string names_;
+    std::string flood_;
+    std::optional<error> failure_;
+    bool has_settings_ = false;
+    bool goaway_ = false;
+    bool ended_ = false;
+    bool is_ending_ = false;
+    bool is_shut_down_ = false;
+};
+
+CHORUS_DECL h2_session::h2_session(const h2_options& options) : machine_(std::make_unique<machine>(options)) {}
+CHORUS_DECL h2_session::~h2_session() = default;
+
+CHORUS_DECL result<h2_session::stream*> h2_session::submit(const request& message, const limits& caps, void* exchange) {
+    return machine_->submit(message, caps, exchange);
+}
+CHORUS_DECL void h2_session::cancel(stream* one) noexcept {
+    machine_->cancel(one);
+}
+CHORUS_DECL result<void> h2_session::feed(std::string_view bytes) {
+    return machine_->feed(bytes);
+}
+CHORUS_DECL void h2_session::feed_end(std::string_view cause) {
+    machine_->feed_end(cause);
+}
+CHORUS_DECL bool h2_session::append_output(std::string& out, std::size_t enough) {
+    return machine_->append_output(out, enough);
+}
+CHORUS_DECL std::vector<h2_session::completion> h2_session::take_completions() noexcept {
+    return machine_->take_completions();
+}
+CHORUS_DECL std::vector<void*> h2_session::take_first_bytes() noexcept {
+    return machine_->take_first_bytes();
+}
+CHORUS_DECL void h2_session::ping() {
+    machine_->ping();
+}
+CHORUS_DECL std::size_t h2_session::pings_answered() const noexcept {
+    return machine_->pings_answered();
+}
+CHORUS_DECL std::size_t h2_session::capacity() const noexcept {
+    return machine_->capacity();
+}
+CHORUS_DECL std::size_t h2_session::open_streams() const noexcept {
+    return machine_->open_streams();
+}
+CHORUS_DECL bool h2_session::is_accepting() const noexcept {
+    return machine_->is_accepting();
+}
+CHORUS_DECL bool h2_session::has_settings() const noexcept {
+    return machine_->has_settings();
+}
+CHORUS_DECL void h2_session::shut_down() {
+    machine_->shut_down();
+}
+
+}  // namespace chorus::http

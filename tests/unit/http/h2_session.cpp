@@ -1,0 +1,316 @@
+#ifdef CHORUS_WITH_HTTP2
+#include <chorus/http/h2_session.hpp>
+
+#include <gtest/gtest.h>
+#include <nghttp2/nghttp2.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <deque>
+#include <map>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <support/h2_peer.hpp>
+
+namespace chorus::http {
+namespace {
+
+using testing_support::fields;
+using testing_support::h2_peer;
+using id = std::int32_t;
+
+class h2_session_test : public testing::Test {
+ protected:
+    h2_session_test() {
+        message.origin = {true, "host.example", 443};
+        message.target = "/v1/chat/completions";
+        message.headers.add("Authorization", "Bearer k").add("X-Thing", "Value");
+        message.body = "{\"question\":1}";
+    }
+
+    id submit(char& who, const limits& caps = {}) {
+        const auto stream = client.submit(message, caps, &who);
+        EXPECT_TRUE(stream);
+        streams[last_id += 2] = *stream;
+        return last_id;
+    }
+    /// Carries what is to be sent to the other side, both ways, until nothing is left.
+    void exchange() {
+        for (;;) {
+            std::string out;
+            while (client.append_output(out)) {
+            }
+            if (!out.empty()) server.receive(out);
+            const std::string in = server.send();
+            if (!in.empty()) fed = client.feed(in);
+            if (out.empty() && in.empty()) break;
+        }
+        for (auto& each : client.take_completions()) {
+            outcomes.emplace(static_cast<char*>(each.exchange), std::move(each.outcome));
+        }
+    }
+    /// Sends raw frames to the client.
+    result<void> feed_raw(std::initializer_list<unsigned char> bytes) {
+        std::string text;
+        for (const unsigned char byte : bytes) text += static_cast<char>(byte);
+        return client.feed(text);
+    }
+
+    request message;
+    h2_session client;
+    h2_peer server{3};
+    result<void> fed;
+    id last_id = -1;
+    std::map<id, h2_session::stream*> streams;
+    char a = 'a', b = 'b', c = 'c', d = 'd';
+    std::map<char*, result<response>> outcomes;
+};
+
+const fields ok{{":status", "200"}, {"x-request-id", "r1"}};
+
+TEST_F(h2_session_test, sends_the_request_and_completes_with_the_response) {
+    const id stream = submit(a);
+    exchange();
+    const auto& request = server.requests[stream];
+    EXPECT_EQ(request.head.at(":method"), "POST");
+    EXPECT_EQ(request.head.at(":scheme"), "https");
+    EXPECT_EQ(request.head.at(":authority"), "host.example");
+    EXPECT_EQ(request.head.at(":path"), "/v1/chat/completions");
+    EXPECT_EQ(request.head.at("authorization"), "Bearer k");
+    EXPECT_EQ(request.head.at("x-thing"), "Value");
+    EXPECT_EQ(request.head.at("content-length"), "14");
+    EXPECT_EQ(request.body, message.body);
+    EXPECT_TRUE(request.ended);
+    EXPECT_TRUE(outcomes.empty());
+    server.respond(stream, ok, "hello");
+    exchange();
+    ASSERT_TRUE(outcomes.at(&a));
+    EXPECT_EQ(outcomes.at(&a)->status, 200);
+    EXPECT_EQ(outcomes.at(&a)->headers.get("x-request-id"), "r1");
+    EXPECT_EQ(outcomes.at(&a)->body, "hello");
+    EXPECT_EQ(client.open_streams(), 0u);
+}
+
+TEST_F(h2_session_test, is_the_same_for_every_size_of_the_pieces) {
+    for (std::size_t piece = 1; piece < 80; ++piece) {
+        h2_session cut;
+        h2_peer other;
+        ASSERT_TRUE(cut.submit(message, {}, &a));
+        constexpr id stream = 1;
+        std::string out;
+        cut.append_output(out);
+        other.receive(out);
+        other.respond(stream, ok, std::string(40, 'x'));
+        const std::string in = other.send();
+        for (std::size_t at = 0; at < in.size(); at += piece)
+            ASSERT_TRUE(cut.feed(std::string_view(in).substr(at, piece)));
+        const auto ended = cut.take_completions();
+        ASSERT_EQ(ended.size(), 1u) << piece;
+        ASSERT_TRUE(ended[0].outcome);
+        EXPECT_EQ(ended[0].outcome->body, std::string(40, 'x'));
+    }
+}
+
+TEST_F(h2_session_test, learns_from_settings_how_many_streams_the_peer_takes) {
+    EXPECT_FALSE(client.has_settings());
+    EXPECT_EQ(client.capacity(), 100u);
+    exchange();
+    EXPECT_TRUE(client.has_settings());
+    EXPECT_EQ(client.capacity(), 3u);
+}
+
+TEST_F(h2_session_test, keeps_interleaved_responses_apart) {
+    const id first = submit(a);
+    const id second = submit(b);
+    exchange();
+    server.respond(second, ok, std::string(100'000, '2'));
+    server.respond(first, ok, std::string(100'000, '1'));
+    exchange();
+    EXPECT_EQ(outcomes.at(&a)->body, std::string(100'000, '1'));
+    EXPECT_EQ(outcomes.at(&b)->body, std::string(100'000, '2'));
+}
+
+TEST_F(h2_session_test, tells_the_peer_of_a_cancellation_and_nobody_else) {
+    const id stream = submit(a);
+    exchange();
+    client.cancel(streams[stream]);
+    exchange();
+    EXPECT_TRUE(server.requests[stream].was_reset);
+    EXPECT_EQ(server.requests[stream].reset, NGHTTP2_CANCEL);
+    server.respond(stream, ok, "too late");
+    exchange();
+    EXPECT_TRUE(outcomes.empty());
+    EXPECT_EQ(client.open_streams(), 0u);
+}
+
+TEST_F(h2_session_test, resets_nothing_that_has_ended) {
+    const id stream = submit(a);
+    std::string out;
+    client.append_output(out);
+    server.receive(out);
+    server.respond(stream, ok, "done");
+    ASSERT_TRUE(client.feed(server.send()));
+    EXPECT_EQ(client.take_completions().size(), 1u);
+    exchange();
+    EXPECT_FALSE(server.requests[stream].was_reset);
+}
+
+TEST_F(h2_session_test, sends_nothing_of_a_request_cancelled_at_once) {
+    message.body.assign(100'000, 'x');
+    const id stream = submit(a);
+    client.cancel(streams[stream]);
+    message.body = {};
+    exchange();
+    EXPECT_EQ(server.requests[stream].body, "");
+    EXPECT_TRUE(outcomes.empty());
+}
+
+TEST_F(h2_session_test, tells_what_the_peer_did_not_process_from_what_was_lost) {
+    const id refused = submit(a);
+    const id reset = submit(b);
+    const id cut = submit(c);
+    exchange();
+    server.reset(refused, NGHTTP2_REFUSED_STREAM);
+    server.reset(reset, NGHTTP2_INTERNAL_ERROR);
+    server.respond(cut, ok, "half", false);
+    exchange();
+    server.reset(cut, NGHTTP2_INTERNAL_ERROR);
+    exchange();
+    EXPECT_EQ(outcomes.at(&a).error(), errc::refused);
+    EXPECT_EQ(outcomes.at(&b).error(), errc::connection_lost);
+    EXPECT_EQ(outcomes.at(&c).error(), errc::truncated);
+}
+
+TEST_F(h2_session_test, ends_with_goaway_what_came_too_late_and_lets_the_rest_finish) {
+    const id first = submit(a);
+    submit(b);
+    exchange();
+    EXPECT_TRUE(client.is_accepting());
+    server.go_away(first);
+    exchange();
+    EXPECT_FALSE(client.is_accepting());
+    EXPECT_EQ(outcomes.at(&b).error(), errc::refused);
+    server.respond(first, ok, "in time");
+    exchange();
+    EXPECT_EQ(outcomes.at(&a)->body, "in time");
+}
+
+TEST_F(h2_session_test, ends_everything_when_the_connection_ends) {
+    submit(a);
+    const id begun = submit(b);
+    exchange();
+    server.respond(begun, ok, "half", false);
+    exchange();
+    client.feed_end("reset by peer");
+    exchange();
+    EXPECT_EQ(outcomes.at(&a).error(), errc::connection_lost);
+    EXPECT_EQ(outcomes.at(&a).error().cause(), "reset by peer");
+    EXPECT_EQ(outcomes.at(&b).error(), errc::truncated);
+    EXPECT_FALSE(client.is_accepting());
+}
+
+TEST_F(h2_session_test, passes_over_interim_responses_and_trailers) {
+    const id stream = submit(a);
+    exchange();
+    server.interim(stream, {{":status", "103"}, {"link", "x"}});
+    server.respond(stream, ok, "body");
+    exchange();
+    EXPECT_EQ(outcomes.at(&a)->status, 200);
+    EXPECT_FALSE(outcomes.at(&a)->headers.contains("link"));
+}
+
+TEST_F(h2_session_test, resets_a_malformed_response_and_keeps_the_connection) {
+    const id upper = submit(a);
+    const id no_status = submit(b);
+    const id short_body = submit(c);
+    exchange();
+    server.respond(upper, {{":status", "200"}, {"X-Upper", "no"}}, "x");
+    server.respond(no_status, {{"x", "y"}}, "x");
+    server.respond(short_body, {{":status", "200"}, {"content-length", "10"}}, "x");
+    exchange();
+    EXPECT_TRUE(fed);
+    EXPECT_EQ(outcomes.at(&b).error(), errc::protocol_error);
+    EXPECT_EQ(outcomes.at(&c).error(), errc::protocol_error);
+    EXPECT_TRUE(server.requests[no_status].was_reset);
+    EXPECT_TRUE(client.is_accepting());
+    const id later = submit(d);
+    exchange();
+    server.respond(later, ok, "fine");
+    exchange();
+    EXPECT_EQ(outcomes.at(&d)->body, "fine");
+}
+
+TEST_F(h2_session_test, limits_head_and_body_of_one_response_without_harm_to_others) {
+    limits caps;
+    caps.head_bytes = 1000;
+    caps.body_bytes = 1000;
+    const id big_head = submit(a, caps);
+    const id big_body = submit(b, caps);
+    const id modest = submit(c, caps);
+    exchange();
+    fields bomb = ok;
+    for (int i = 0; i < 50; ++i) bomb.emplace_back("x-bomb", std::string(100, 'b'));  // one byte each on the wire
+    server.respond(big_head, bomb, "x");
+    server.respond(big_body, ok, std::string(1001, 'x'));
+    server.respond(modest, ok, std::string(1000, 'x'));
+    exchange();
+    EXPECT_EQ(outcomes.at(&a).error(), errc::head_too_large);
+    EXPECT_EQ(outcomes.at(&b).error(), errc::body_too_large);
+    EXPECT_TRUE(outcomes.at(&c));
+}
+
+TEST_F(h2_session_test, refuses_what_is_not_http2_and_says_goodbye) {
+    exchange();
+    std::string garbage = "HTTP/1.1 400 Bad Request\r\n\r\n";
+    const auto outcome = client.feed(garbage);
+    ASSERT_FALSE(outcome);
+    EXPECT_EQ(outcome.error(), errc::protocol_error);
+    std::string out;
+    client.append_output(out);
+    server.receive(out);
+    EXPECT_NE(server.goodbye, NGHTTP2_NO_ERROR);
+    EXPECT_FALSE(client.is_accepting());
+}
+
+TEST_F(h2_session_test, stops_a_peer_that_floods) {
+    const std::string ping("\0\0\x08\x06\0\0\0\0\0........", 17);
+    const std::string settings("\0\0\0\x04\0\0\0\0\0", 9);
+    for (const std::string& frame : {ping, settings}) {
+        h2_session flooded;
+        std::string out;
+        flooded.append_output(out);
+        ASSERT_TRUE(flooded.feed(settings));
+        result<void> outcome;
+        int frames = 0;
+        for (; frames < 5000 && outcome; ++frames) outcome = flooded.feed(frame);
+        ASSERT_FALSE(outcome) << "it went on for ever";
+        EXPECT_LT(frames, 1100);
+    }
+}
+
+TEST_F(h2_session_test, stops_a_peer_that_sends_empty_data_frames) {
+    const id stream = submit(a);
+    exchange();
+    server.respond(stream, ok, "x", false);
+    exchange();
+    result<void> outcome;
+    int frames = 0;
+    for (; frames < 5000 && outcome; ++frames) outcome = feed_raw({0, 0, 0, 0, 0, 0, 0, 0, 1});
+    ASSERT_FALSE(outcome);
+    EXPECT_LT(frames, 1100);
+    EXPECT_NE(outcome.error().message().find("flood"), std::string::npos) << outcome.error().message();
+}
+
+TEST_F(h2_session_test, counts_the_answers_to_its_pings) {
+    exchange();
+    client.ping();
+    exchange();
+    EXPECT_EQ(client.pings_answered(), 1u);
+}
+
+}  // namespace
+}  // namespace chorus::http
+#endif
