@@ -37,6 +37,8 @@ Prints one line, "<base URL> <CA file>" ("-" where there is no file), then serve
 
   --port N            the port to listen on (default: any free one)
   --plain             HTTP in place of HTTPS
+  --http2             HTTP/2 too, for clients that choose it by ALPN or begin with its preface
+  --max-streams N     the most streams of an HTTP/2 connection (default: 100)
   --ca-out FILE       where to write the certificate authority that clients must trust
   --latency-ms L      how long each reply takes (default: 0)
   --jitter-ms J       spreads latencies evenly from L - J to L + J
@@ -89,6 +91,10 @@ arguments parse(int count, char** words) {
             parsed.server.port(number<std::uint16_t>(option, value()));
         } else if (option == "--plain") {
             parsed.server.plain();
+        } else if (option == "--http2") {
+            parsed.server.http2();
+        } else if (option == "--max-streams") {
+            parsed.server.max_concurrent_streams(number<std::uint32_t>(option, value()));
         } else if (option == "--ca-out") {
             parsed.ca_file = value();
         } else if (option == "--latency-ms") {
@@ -152,7 +158,8 @@ std::string counters_json(const mock_counters& seen) {
     json.member("peak_in_flight", seen.peak_in_flight).member("connections", seen.connections);
     json.member("peak_connections", seen.peak_connections);
     json.member("handshakes_full", seen.handshakes_full).member("handshakes_resumed", seen.handshakes_resumed);
-    json.member("handshakes_failed", seen.handshakes_failed).member("cpu_s", cpu_seconds()).end_object();
+    json.member("handshakes_failed", seen.handshakes_failed).member("resets_received", seen.resets_received);
+    json.member("resets_after_end", seen.resets_after_end).member("cpu_s", cpu_seconds()).end_object();
     return text;
 }
 
@@ -162,6 +169,10 @@ void print(const mock_counters& seen) {
               << seen.connections << " connections, at most " << seen.peak_connections
               << " at once; TLS handshakes: " << seen.handshakes_full << " full, " << seen.handshakes_resumed
               << " resumed, " << seen.handshakes_failed << " failed\n";
+    if (seen.resets_received > 0) {
+        std::cout << seen.resets_received << " streams reset by clients, " << seen.resets_after_end
+                  << " of them after their end\n";
+    }
 }
 
 int serve(const arguments& wanted) {

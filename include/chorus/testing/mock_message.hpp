@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -22,6 +23,7 @@ struct mock_request {
     std::string model;            ///< `model` of a chat completion; empty in any other request.
     std::string prompt;           ///< Text of the last user message of a chat completion.
     std::optional<error> defect;  ///< Why the body of a chat completion is not valid; unset when it is.
+    std::int32_t stream_id = 0;   ///< The stream that carried it in HTTP/2; zero in HTTP/1.1.
 
     /// The target without its query.
     std::string_view path() const noexcept;
@@ -32,8 +34,10 @@ struct mock_request {
 /// How a reply goes wrong.
 enum class mock_fault {
     none,
-    drop,   ///< The connection is closed.
-    stall,  ///< Nothing more is sent; the connection stays open until the client leaves.
+    drop,     ///< The connection is closed.
+    stall,    ///< Nothing more is sent; the connection stays open until the client leaves.
+    reset,    ///< HTTP/2: RST_STREAM with `error_code`. HTTP/1.1 has only the connection to close.
+    go_away,  ///< HTTP/2: GOAWAY says that this request and later ones were not processed. HTTP/1.1 closes.
 };
 
 /// A plan: what to answer, when, and what goes wrong on the way.
@@ -47,9 +51,19 @@ struct mock_reply {
     bool hold = false;                                ///< Waits for `mock_server::release` and not for `latency`.
     std::optional<std::chrono::nanoseconds> latency;  ///< Unset: the server's own.
     mock_fault fault = mock_fault::none;
-    std::size_t fault_after = 0;  ///< Bytes of the response, head included, that are sent before the fault.
+    /// Bytes of the response that are sent before the fault: in HTTP/1.1 of head and body, in HTTP/2 of the body, after
+    /// the whole head. With zero nothing is sent of either.
+    std::size_t fault_after = 0;
+    std::uint32_t error_code = 0;  ///< Of `mock_fault::reset` (RFC 9113 section 7).
 
     void clear() noexcept;
+};
+
+/// A completion that is still to be written: what a request that waits holds in place of a kilobyte of answer.
+struct mock_completion {
+    std::uint64_t number = 0;  ///< Zero: none is owed.
+    std::string model;
+    std::string prompt;
 };
 
 }  // namespace chorus::testing

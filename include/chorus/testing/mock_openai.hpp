@@ -30,6 +30,10 @@ class mock_openai {
     /// Fills in status, headers and body. The request has been understood.
     void answer(const mock_request& request, mock_reply& reply);
 
+    /// `answer` in two halves. The first decides; a completion is not written but owed. The second writes it.
+    void decide(const mock_request& request, mock_reply& reply, mock_completion& owed);
+    void write(const mock_completion& owed, mock_reply& reply);
+
  private:
     void refuse(mock_reply& reply, int status, std::string_view message, std::string_view code = {},
                 std::string_view param = {}) const;
@@ -38,6 +42,7 @@ class mock_openai {
     std::size_t body_bytes_ = 900;
     http::headers json_headers_;
     http::headers completion_headers_;
+    mock_completion owed_;
     std::string echo_;
     std::uint64_t answered_ = 0;
 };

@@ -16,6 +16,11 @@ class mock_options {
  public:
     /// Plain HTTP in place of HTTPS.
     mock_options& plain(bool value = true) { return set(&values::plain, value); }
+    /// Speaks HTTP/2 too: over TLS with clients that offer "h2" by ALPN, over plain connections with those that begin
+    /// with its preface. Needs a build with CHORUS_WITH_HTTP2.
+    mock_options& http2(bool value = true) { return set(&values::http2, value); }
+    /// How many streams an HTTP/2 client may have open on one connection.
+    mock_options& max_concurrent_streams(std::uint32_t value) { return set(&values::max_concurrent_streams, value); }
     /// The port on loopback; 0 lets the system choose.
     mock_options& port(std::uint16_t value) { return set(&values::port, value); }
     /// The key that the default behaviour asks for; empty asks for none.
@@ -27,7 +32,7 @@ class mock_options {
     mock_options& body_bytes(std::size_t value) { return set(&values::body_bytes, value); }
     /// Sends bodies in chunks of this size; 0 sends them with `Content-Length`.
     mock_options& chunk_bytes(std::size_t value) { return set(&values::chunk_bytes, value); }
-    /// Ends a connection in order with its n-th response; 0 never.
+    /// Ends a connection in order with its n-th response, in HTTP/2 by GOAWAY with the n-th request; 0 never.
     mock_options& max_requests_per_connection(std::size_t value) {
         return set(&values::max_requests_per_connection, value);
     }
@@ -40,7 +45,9 @@ class mock_options {
 
     struct values {
         bool plain = false;
+        bool http2 = false;
         bool keep_alive_header = false;
+        std::uint32_t max_concurrent_streams = 100;
         std::uint16_t port = 0;
         std::string api_key = {};
         mock_latency latency = {};

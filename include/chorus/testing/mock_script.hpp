@@ -7,6 +7,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <optional>
@@ -55,13 +56,23 @@ class mock_step {
     mock_step& chunked(std::size_t chunk_bytes = 64);
     /// Ends the connection in order after the reply.
     mock_step& close_after();
-    /// Closes the connection in place of a reply, or after `bytes` of it (the head included); without a goodbye, as a
-    /// server that dies: TLS sends no close_notify.
+    /// Closes the connection in place of a reply, or after `bytes` of it (see `mock_reply::fault_after`); without a
+    /// goodbye, as a server that dies: TLS sends no close_notify.
     mock_step& drop();
     mock_step& drop_after(std::size_t bytes);
     /// Sends nothing, or no more than `bytes` of the reply, and leaves the connection open.
     mock_step& stall();
     mock_step& stall_after(std::size_t bytes);
+    // HTTP/2 only; on HTTP/1.1 these close the connection.
+    /// RST_STREAM in place of a reply, or after its head and `bytes` of its body. The code is one of RFC 9113
+    /// section 7.
+    mock_step& reset(std::uint32_t error_code);
+    mock_step& reset_after(std::size_t bytes, std::uint32_t error_code);
+    /// RST_STREAM with REFUSED_STREAM: the request was not processed and may be sent again. At once, unless `after` or
+    /// `hold` follows.
+    mock_step& refuse();
+    /// GOAWAY whose last stream comes before this request: it and later ones were not processed. At once, as `refuse`.
+    mock_step& go_away();
 
  private:
     friend class mock_script;
@@ -83,6 +94,7 @@ class mock_step {
     bool close_after_ = false;
     mock_fault fault_ = mock_fault::none;
     std::size_t fault_after_ = 0;
+    std::uint32_t error_code_ = 0;
 };
 
 /// A list of steps and what became of them. A pure machine: request in, plan out.

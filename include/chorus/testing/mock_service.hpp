@@ -29,6 +29,8 @@ struct mock_counters {
     std::uint64_t handshakes_full = 0;     ///< TLS handshakes with certificate and key exchange.
     std::uint64_t handshakes_resumed = 0;  ///< TLS handshakes that resumed an earlier session.
     std::uint64_t handshakes_failed = 0;   ///< TLS handshakes that did not succeed.
+    std::uint64_t resets_received = 0;     ///< RST_STREAM frames from clients.
+    std::uint64_t resets_after_end = 0;    ///< Those of them for streams that both sides had ended before.
 };
 
 /// Decides and counts; a pure machine that no connection owns.
@@ -38,6 +40,9 @@ class mock_service {
 
     /// Takes a request: counts and records it, and fills in the plan of its reply (`latency` is set).
     void begin(mock_request& request, mock_reply& reply);
+    /// The same, but a completion is owed and not written: `write` does that when its time has come.
+    void begin(mock_request& request, mock_reply& reply, mock_completion& owed);
+    void write(const mock_completion& owed, mock_reply& reply) { behaviour_.write(owed, reply); }
 
     /// How a request that had begun came to its end.
     enum class outcome { replied, dropped, abandoned };
@@ -55,6 +60,7 @@ class mock_service {
  private:
     mock_script script_;
     mock_openai behaviour_;
+    mock_completion owed_;
     mock_latency latency_;
     std::size_t chunk_bytes_;
     std::size_t record_limit_;

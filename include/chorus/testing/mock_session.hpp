@@ -12,18 +12,23 @@
 
 #include <array>
 #include <cstddef>
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace chorus::testing::detail {
 
-/// What the sessions of one server share. One buffer for all: nothing stays in it over a suspension.
+/// What the sessions of one server share. One pair of buffers for all: nothing stays in them over a suspension.
 struct mock_host {
     explicit mock_host(const mock_options& settings) : options(settings.get()), service(settings) {}
 
     mock_options::values options;
     mock_service service;
     std::array<char, 64 * 1024> read_buffer{};
+    std::string write_buffer;
+    std::vector<std::unique_ptr<mock_request>> spare_requests;  // their memory is used again
 };
 
 /// Serves one connection until it ends.
@@ -42,10 +47,15 @@ class mock_session {
     virtual void release() = 0;
 };
 
+/// Reads the first bytes of a plain connection into `received` and completes when they tell whether they are the
+/// preface of HTTP/2 (RFC 9113 section 3.4), or are all that will come.
+awaitable<bool> begins_with_http2(mock_host& host, net::stream& stream, std::string& received);
+
 /// HTTP/1.1: one request at a time, pipelined ones in order.
 class http1_session final : public mock_session {
  public:
-    http1_session(mock_host& host, net::stream& stream);
+    /// `received` are bytes that came already.
+    http1_session(mock_host& host, net::stream& stream, std::string received = {});
 
     awaitable<ending> run() override;
     void release() override;

@@ -195,6 +195,10 @@ TEST(mock_script, faults_and_framing_reach_the_plan) {
     script.expect().reply(200, "x").stall();
     script.expect().reply(200, "x").stall_after(3).chunked(7).close_after().hold();
     script.expect().reply_raw("nonsense");
+    script.expect().reply(200, "x").reset_after(5, 8);
+    script.expect().reply(200, "x").refuse();
+    script.expect().reply(200, "x").refuse().after(2s);
+    script.expect().reply(200, "x").go_away();
     mock_reply reply = answer(script, chat("m", "a"));
     EXPECT_EQ(reply.fault, mock_fault::drop);
     EXPECT_EQ(reply.fault_after, 0u);
@@ -211,6 +215,19 @@ TEST(mock_script, faults_and_framing_reach_the_plan) {
     EXPECT_TRUE(reply.close_after);
     EXPECT_TRUE(reply.hold);
     EXPECT_EQ(answer(script, chat("m", "a")).raw, "nonsense");
+    reply = answer(script, chat("m", "a"));
+    EXPECT_EQ(reply.fault, mock_fault::reset);
+    EXPECT_EQ(reply.fault_after, 5u);
+    EXPECT_EQ(reply.error_code, 8u);
+    EXPECT_FALSE(reply.latency);
+    reply = answer(script, chat("m", "a"));
+    EXPECT_EQ(reply.fault, mock_fault::reset);
+    EXPECT_EQ(reply.error_code, 7u);  // REFUSED_STREAM
+    EXPECT_EQ(reply.latency, 0s);
+    EXPECT_EQ(answer(script, chat("m", "a")).latency, 2s);
+    reply = answer(script, chat("m", "a"));
+    EXPECT_EQ(reply.fault, mock_fault::go_away);
+    EXPECT_EQ(reply.latency, 0s);
 }
 
 TEST(mock_script, a_step_may_be_added_after_requests_came) {

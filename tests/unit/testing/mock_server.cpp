@@ -296,6 +296,20 @@ CHORUS_TEST(mock_server, carries_megabytes_both_ways) {
     }
 }
 
+CHORUS_TEST(mock_server, has_only_the_connection_to_close_where_http2_would_reset_or_go_away) {
+    mock_server server(get_executor(), plain().latency(1h));
+    server.expect().refuse();
+    server.expect().go_away();
+    server.expect().reset_after(20, 2).after(0s);
+    for (int i = 0; i < 3; ++i) {
+        byte_client client(get_executor());
+        co_await client.connect(server.port(), {});
+        co_await client.send(chat_request("a"));
+        EXPECT_EQ((co_await client.rest()).size(), i == 2 ? 20u : 0u);
+    }
+    EXPECT_EQ(test_clock().elapsed(), 0s);
+}
+
 CHORUS_TEST(mock_server, drops_or_stalls_as_many_new_connections_as_told) {
     mock_server server(get_executor(), plain());
     server.drop_connections(1);

@@ -30,6 +30,35 @@ TEST(mock_service, lets_the_script_answer_first_and_the_default_behaviour_after_
     EXPECT_NE(second.body.find("echo: b"), std::string::npos);
 }
 
+TEST(mock_service, may_owe_a_completion_and_write_it_later) {
+    mock_service service({});
+    mock_request request = chat("later");
+    mock_completion owed;
+    mock_reply reply;
+    service.begin(request, reply, owed);
+    EXPECT_TRUE(reply.body.empty() && reply.headers.empty());
+    request.clear();
+    begin(service, chat("other"));
+    service.write(owed, reply);
+    EXPECT_NE(reply.body.find("echo: later"), std::string::npos);
+    EXPECT_EQ(reply.headers.get("x-request-id"), "req_mock1");
+}
+
+TEST(mock_service, owes_nothing_where_the_script_or_an_error_answers) {
+    mock_service service({});
+    service.script().expect().reply(503, "busy");
+    mock_completion owed;
+    for (const int status : {503, 404}) {
+        mock_request request = chat("a");
+        if (status == 404) request.target = "/nowhere";
+        mock_reply reply;
+        owed.number = 7;  // of an earlier request
+        service.begin(request, reply, owed);
+        EXPECT_EQ(reply.status, status);
+        EXPECT_EQ(owed.number, 0u);
+    }
+}
+
 TEST(mock_service, draws_a_latency_unless_the_step_has_its_own) {
     mock_service service(mock_options().latency(200ms));
     service.script().expect().after(5s);

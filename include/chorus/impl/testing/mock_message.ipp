@@ -29,6 +29,7 @@ CHORUS_DECL void mock_request::clear() noexcept {
     model.clear();
     detail::empty_kept(prompt);
     defect.reset();
+    stream_id = 0;
 }
 
 CHORUS_DECL void mock_reply::clear() noexcept {
@@ -42,6 +43,7 @@ CHORUS_DECL void mock_reply::clear() noexcept {
     latency.reset();
     fault = mock_fault::none;
     fault_after = 0;
+    error_code = 0;
 }
 
 }  // namespace chorus::testing

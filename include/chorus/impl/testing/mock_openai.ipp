@@ -116,6 +116,12 @@ CHORUS_DECL void mock_openai::understand(mock_request& request) {
 }
 
 CHORUS_DECL void mock_openai::answer(const mock_request& request, mock_reply& reply) {
+    decide(request, reply, owed_);
+    write(owed_, reply);
+}
+
+CHORUS_DECL void mock_openai::decide(const mock_request& request, mock_reply& reply, mock_completion& owed) {
+    owed.number = 0;
     const std::string_view path = request.path();
     const bool is_chat = path == detail::mock_chat_path;
     if (!is_chat && path != detail::mock_models_path) {
@@ -137,10 +143,17 @@ CHORUS_DECL void mock_openai::answer(const mock_request& request, mock_reply& re
         reply.body = detail::mock_models;
         return;
     }
-    const std::string number = std::to_string(++answered_);
+    owed.number = ++answered_;
+    owed.model = request.model;
+    owed.prompt = request.prompt;
+}
+
+CHORUS_DECL void mock_openai::write(const mock_completion& owed, mock_reply& reply) {
+    if (owed.number == 0) return;
+    const std::string number = std::to_string(owed.number);
     reply.headers.add(completion_headers_).add("x-request-id", "req_mock" + number);
-    echo_.assign("echo: ").append(request.prompt);
-    append_completion(reply.body, "chatcmpl-mock" + number, request.model, request.prompt, echo_, body_bytes_);
+    echo_.assign("echo: ").append(owed.prompt);
+    append_completion(reply.body, "chatcmpl-mock" + number, owed.model, owed.prompt, echo_, body_bytes_);
 }
 
 CHORUS_DECL void mock_openai::refuse(mock_reply& reply, int status, std::string_view message, std::string_view code,

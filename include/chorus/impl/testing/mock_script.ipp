@@ -156,6 +156,28 @@ CHORUS_DECL mock_step& mock_step::stall_after(std::size_t bytes) {
     return *this;
 }
 
+CHORUS_DECL mock_step& mock_step::reset(std::uint32_t error_code) {
+    return reset_after(0, error_code);
+}
+
+CHORUS_DECL mock_step& mock_step::reset_after(std::size_t bytes, std::uint32_t error_code) {
+    fault_ = mock_fault::reset;
+    fault_after_ = bytes;
+    error_code_ = error_code;
+    return *this;
+}
+
+CHORUS_DECL mock_step& mock_step::refuse() {
+    constexpr std::uint32_t refused_stream = 7;  // RFC 9113 section 7
+    return reset(refused_stream).after(std::chrono::nanoseconds::zero());
+}
+
+CHORUS_DECL mock_step& mock_step::go_away() {
+    fault_ = mock_fault::go_away;
+    fault_after_ = 0;
+    return after(std::chrono::nanoseconds::zero());
+}
+
 CHORUS_DECL const mock_step::rule* mock_step::first_broken(const mock_request& request) const {
     const auto broken =
         std::find_if(rules_.begin(), rules_.end(), [&](const rule& each) { return !each.holds(request); });
@@ -177,6 +199,7 @@ CHORUS_DECL void mock_step::fill(const mock_request& request, mock_reply& reply)
     reply.close_after = close_after_;
     reply.fault = fault_;
     reply.fault_after = fault_after_;
+    reply.error_code = error_code_;
     if (make_) make_(request, reply);
 }
 

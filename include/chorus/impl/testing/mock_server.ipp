@@ -5,6 +5,7 @@
 #include <chorus/net/tls_context.hpp>
 #include <chorus/net/tls_stream.hpp>
 #include <chorus/testing/certificates.hpp>
+#include <chorus/testing/mock_http2_session.hpp>
 #include <chorus/testing/mock_server.hpp>
 #include <chorus/testing/mock_session.hpp>
 #include <chorus/testing/problem_reporter.hpp>
@@ -34,6 +35,9 @@ struct mock_server::state : std::enable_shared_from_this<mock_server::state> {
     class listing;
 
     state(executor ex, const mock_options& options) : host(options), acceptor(ex) {
+#ifndef CHORUS_WITH_HTTP2
+        if (options.get().http2) throw std::runtime_error("mock server: HTTP/2 needs a build with CHORUS_WITH_HTTP2");
+#endif
         if (!options.get().plain) set_up_tls();
         const asio::ip::tcp::endpoint loopback(asio::ip::address_v4::loopback(), options.get().port);
         acceptor.open(loopback.protocol());
@@ -48,7 +52,8 @@ struct mock_server::state : std::enable_shared_from_this<mock_server::state> {
         const certificate identity = authority.issue();
         net::tls_options options;
         options.certificate_chain_pem(identity.certificate_pem()).private_key_pem(identity.private_key_pem());
-        options.alpn({"http/1.1"});
+        options.alpn(host.options.http2 ? std::vector<std::string>{"h2", "http/1.1"}
+                                        : std::vector<std::string>{"http/1.1"});
         auto context = net::tls_context::server(options);
         if (!context) throw std::runtime_error("mock server: " + context.error().message());
         tls = std::move(*context);
@@ -58,6 +63,7 @@ struct mock_server::state : std::enable_shared_from_this<mock_server::state> {
     awaitable<void> accept_all();
     awaitable<void> serve(asio::ip::tcp::socket socket);
     awaitable<bool> shake_hands(net::tls_stream& stream);
+    std::unique_ptr<detail::mock_session> make_session(net::stream& stream, bool http2, std::string received);
     awaitable<void> wait_for_departure(net::stream& stream);
     void start(awaitable<void> work);
 
@@ -151,10 +157,28 @@ CHORUS_DECL awaitable<void> mock_server::state::serve(asio::ip::tcp::socket sock
         co_await wait_for_departure(*served.stream);
         co_return;
     }
-    if (tls && !co_await shake_hands(static_cast<net::tls_stream&>(*served.stream))) co_return;
-    served.session = std::make_unique<detail::http1_session>(host, *served.stream);
+    bool http2 = false;
+    std::string received;
+    if (tls) {
+        auto& secured = static_cast<net::tls_stream&>(*served.stream);
+        if (!co_await shake_hands(secured)) co_return;
+        http2 = secured.alpn() == "h2";
+    } else if (host.options.http2) {
+        http2 = co_await detail::begins_with_http2(host, *served.stream, received);
+    }
+    served.session = make_session(*served.stream, http2, std::move(received));
     const auto ending = co_await served.session->run();
     if (ending == detail::mock_session::ending::orderly) served.stream->close();
+}
+
+CHORUS_DECL std::unique_ptr<detail::mock_session> mock_server::state::make_session(net::stream& stream, bool http2,
+                                                                                   std::string received) {
+#ifdef CHORUS_WITH_HTTP2
+    if (http2) return std::make_unique<detail::http2_session>(host, stream, std::move(received));
+#else
+    static_cast<void>(http2);
+#endif
+    return std::make_unique<detail::http1_session>(host, stream, std::move(received));
 }
 
 CHORUS_DECL awaitable<bool> mock_server::state::shake_hands(net::tls_stream& stream) {

@@ -12,12 +12,18 @@ CHORUS_DECL mock_service::mock_service(const mock_options& options)
 }
 
 CHORUS_DECL void mock_service::begin(mock_request& request, mock_reply& reply) {
+    begin(request, reply, owed_);
+    write(owed_, reply);
+}
+
+CHORUS_DECL void mock_service::begin(mock_request& request, mock_reply& reply, mock_completion& owed) {
+    owed.number = 0;
     ++counters_.requests;
     counters_.peak_in_flight = std::max(counters_.peak_in_flight, ++counters_.in_flight);
     mock_openai::understand(request);
     if (recorded_.size() < record_limit_) recorded_.push_back(request);
     if (observer_) observer_(request);
-    if (!script_.next(request, reply)) behaviour_.answer(request, reply);
+    if (!script_.next(request, reply)) behaviour_.decide(request, reply, owed);
     if (!reply.latency) reply.latency = latency_.next();
     if (reply.chunk_bytes == 0) reply.chunk_bytes = chunk_bytes_;
 }

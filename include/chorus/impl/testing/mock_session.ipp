@@ -25,8 +25,30 @@ class mock_flight {
     mock_service& service_;
 };
 
-CHORUS_DECL http1_session::http1_session(mock_host& host, net::stream& stream)
-    : host_(host), stream_(stream), timer_(stream.get_executor()) {}
+CHORUS_DECL awaitable<bool> begins_with_http2(mock_host& host, net::stream& stream, std::string& received) {
+    constexpr std::string_view preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    alarm idle(stream.get_executor());
+    if (host.options.idle_close.count() > 0) {
+        idle.set(
+            idle.now() + host.options.idle_close, [](void* idler) { static_cast<net::stream*>(idler)->close(); },
+            &stream);
+    }
+    while (received.size() < preface.size() && preface.starts_with(received)) {
+        const net::io_result arrived = stream.read_some(host.read_buffer);
+        if (arrived.status == net::io_status::done) {
+            received.append(host.read_buffer.data(), arrived.bytes);
+            continue;
+        }
+        if (arrived.status == net::io_status::end || arrived.status == net::io_status::failed) break;
+        boost::system::error_code failure;
+        co_await stream.async_wait(net::readiness::read, asio::redirect_error(use_awaitable, failure));
+        if (failure) break;
+    }
+    co_return received.starts_with(preface);
+}
+
+CHORUS_DECL http1_session::http1_session(mock_host& host, net::stream& stream, std::string received)
+    : host_(host), stream_(stream), unparsed_(std::move(received)), timer_(stream.get_executor()) {}
 
 CHORUS_DECL awaitable<mock_session::ending> http1_session::run() {
     while (keep_open_) {
@@ -109,12 +131,10 @@ CHORUS_DECL awaitable<mock_service::outcome> http1_session::respond() {
     for (step next = transmit(); next != step::ready; next = transmit()) {
         if (next == step::gone || !co_await wait(next)) co_return outcome::abandoned;
     }
-    if (reply_.fault == mock_fault::drop) co_return outcome::dropped;
-    if (reply_.fault == mock_fault::stall) {
-        co_await client_waits();
-        co_return outcome::abandoned;
-    }
-    co_return outcome::replied;
+    if (reply_.fault == mock_fault::none) co_return outcome::replied;
+    if (reply_.fault != mock_fault::stall) co_return outcome::dropped;
+    co_await client_waits();
+    co_return outcome::abandoned;
 }
 
 CHORUS_DECL void http1_session::render() {
