@@ -5,7 +5,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 mkdir -p build/logs
 
-packages_to_build='g++ cmake ninja-build libboost1.81-dev libssl-dev nlohmann-json3-dev libgtest-dev libgmock-dev'
+packages_to_build='g++ cmake ninja-build libboost1.81-dev libssl-dev nlohmann-json3-dev libnghttp2-dev libgtest-dev libgmock-dev'
 packages_to_run='ca-certificates'
 packages_to_test='clang-16 clang-format-16 libbenchmark-dev ccache'
 

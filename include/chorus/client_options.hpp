@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chorus/http/limits.hpp>
+#include <chorus/http/protocol.hpp>
 #include <chorus/net/tls_context.hpp>
 #include <chorus/policy/pool_ledger.hpp>
 
@@ -42,6 +43,11 @@ class client_options {
         pool_.max_connections_per_origin = count;
         return *this;
     }
+    /// Which version of HTTP to speak. Without HTTP/2 in the build (`CHORUS_WITH_HTTP2`) it is always HTTP/1.1.
+    client_options& protocol(http::protocol choice) & {
+        protocol_ = choice;
+        return *this;
+    }
     /// Every limit of a call at once.
     client_options& limits(http::limits all) & {
         limits_ = all;
@@ -66,16 +72,19 @@ class client_options {
     }
     client_options&& pool_timeout(std::chrono::milliseconds limit) && { return std::move(pool_timeout(limit)); }
     client_options&& max_connections(std::size_t count) && { return std::move(max_connections(count)); }
+    client_options&& protocol(http::protocol choice) && { return std::move(protocol(choice)); }
     client_options&& limits(http::limits all) && { return std::move(limits(all)); }
     client_options&& pool(policy::pool_options all) && { return std::move(pool(all)); }
     client_options&& tls(net::tls_options all) && { return std::move(tls(std::move(all))); }
 
+    http::protocol protocol() const noexcept { return protocol_; }
     const http::limits& limits() const noexcept { return limits_; }
     const policy::pool_options& pool() const noexcept { return pool_; }
     const net::tls_options& tls() const noexcept { return tls_; }
 
  private:
     http::limits limits_;
+    http::protocol protocol_ = http::protocol::negotiate;
     policy::pool_options pool_;
     net::tls_options tls_;
 };

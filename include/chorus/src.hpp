@@ -29,6 +29,10 @@
 #include <chorus/impl/error.ipp>
 #include <chorus/impl/http/h1_codec.ipp>
 #include <chorus/impl/http/headers.ipp>
+#ifdef CHORUS_WITH_HTTP2
+#include <chorus/impl/http/h2_session.ipp>
+#include <chorus/impl/net/h2_connection.ipp>
+#endif
 #include <chorus/impl/http/url.ipp>
 #include <chorus/impl/json/reader.ipp>
 #include <chorus/impl/json/text.ipp>
@@ -52,6 +56,8 @@
 #include <chorus/impl/provider/openai_encode.ipp>
 #include <chorus/impl/testing/certificates.ipp>
 #include <chorus/impl/testing/mock_http1.ipp>
+#include <chorus/impl/testing/mock_http2.ipp>
+#include <chorus/impl/testing/mock_http2_session.ipp>
 #include <chorus/impl/testing/mock_latency.ipp>
 #include <chorus/impl/testing/mock_message.ipp>
 #include <chorus/impl/testing/mock_openai.ipp>

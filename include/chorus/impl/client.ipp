@@ -19,7 +19,7 @@ struct client::state {
 namespace detail {
 
 CHORUS_DECL result<std::shared_ptr<net::transport>> make_transport(const executor& ex, const client_options& options) {
-    auto made = net::http_transport::create(ex, options.pool(), options.tls());
+    auto made = net::http_transport::create(ex, options.pool(), options.tls(), options.protocol());
     if (!made) {
         error refused = made.error();
         return refused.phase(phase::input);

@@ -23,6 +23,7 @@ class connection {
     /// Sends a request and completes with the whole response. `deadline` bounds it all.
     /// Cancellation: terminal; the connection is then not reusable.
     /// Errors: see `errc`; `errc::connection_lost` means that no byte of a response came.
+    /// Lifetimes: the arguments outlive the operation.
     virtual awaitable<result<http::response>> exchange(const http::request& message, const http::limits& caps,
                                                        std::chrono::steady_clock::time_point deadline) = 0;
 
@@ -32,7 +33,7 @@ class connection {
     /// Whether another exchange may begin as far as this side knows: what was begun ended in order.
     virtual bool is_reusable() const noexcept = 0;
 
-    /// Asks the socket whether the peer has closed meanwhile. Only of an idle connection.
+    /// Looks whether the peer has closed the connection meanwhile; if so it is not reusable any more.
     virtual bool is_alive() noexcept = 0;
 
     /// How long the server said that it keeps the connection open while idle.

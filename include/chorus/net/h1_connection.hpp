@@ -5,20 +5,14 @@
 #include <chorus/async/clock.hpp>
 #include <chorus/http/h1_codec.hpp>
 #include <chorus/net/connection.hpp>
+#include <chorus/net/scratch_buffers.hpp>
 #include <chorus/net/stream.hpp>
 
 #include <memory>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace chorus::net {
-
-/// Memory that all connections of a loop share, because none holds it across a suspension.
-struct scratch_buffers {
-    std::string out;
-    std::vector<char> in = std::vector<char>(64 * 1024);
-};
 
 /// An HTTP/1.1 connection (RFC 9112). Idle, it holds no buffer of its own.
 class h1_connection final : public connection {
@@ -31,7 +25,7 @@ class h1_connection final : public connection {
                                                clock::time_point deadline) override;
     void abort(errc reason) noexcept override;
     bool is_reusable() const noexcept override { return reusable_; }
-    bool is_alive() noexcept override { return stream_->is_idle_and_open(); }
+    bool is_alive() noexcept override;
     std::optional<std::chrono::seconds> keep_alive() const noexcept override { return keep_alive_; }
 
  private:

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chorus/config.hpp>
+#include <chorus/http/protocol.hpp>
 #include <chorus/net/pool.hpp>
 #include <chorus/net/resolver.hpp>
 #include <chorus/net/tls_context.hpp>
@@ -19,25 +20,28 @@ class http_transport final : public transport, public std::enable_shared_from_th
  public:
     /// Errors: `errc::invalid_argument` of the TLS options.
     static result<std::shared_ptr<http_transport>> create(executor ex, const policy::pool_options& pool = {},
-                                                          const tls_options& tls = {});
+                                                          const tls_options& tls = {},
+                                                          http::protocol protocol = http::protocol::negotiate);
 
     ~http_transport() override;
 
     /// As `transport::send`. A request that was sent on a reused connection, and of which no byte of a response came,
-    /// is sent once more: the server had closed the connection while it was idle.
+    /// is sent once more: the server had closed the connection while it was idle. So is one that an HTTP/2 server
+    /// refused unprocessed, some times.
     awaitable<result<http::response>> send(http::request request, http::limits limits) override;
     net::pool_stats pool_stats() const override { return pool_->stats(); }
     awaitable<void> close() override { return pool_->close(); }
     void abort() noexcept override { pool_->abort(); }
 
  private:
-    http_transport(executor ex, const policy::pool_options& pool, tls_context tls);
+    http_transport(executor ex, const policy::pool_options& pool, tls_context tls, http::protocol protocol);
     static awaitable<result<std::unique_ptr<connection>>> open(std::shared_ptr<http_transport> self,
                                                                http::origin where);
 
     executor executor_;
     timer_service& timers_;
     tls_context tls_;
+    http::protocol protocol_;
     resolver resolver_;
     std::shared_ptr<scratch_buffers> scratch_;
     std::shared_ptr<net::pool> pool_;

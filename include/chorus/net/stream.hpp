@@ -9,6 +9,7 @@
 
 #include <cstddef>
 #include <span>
+#include <string_view>
 
 namespace chorus::net {
 
@@ -30,7 +31,7 @@ struct io_result {
 enum class readiness { read, write };
 
 /// A connected stream. A step does what it can now and says what to wait for; no step blocks and none throws.
-/// One step at a time: a read and a write may alternate, and one wait at most is outstanding.
+/// One step at a time: a read and a write may alternate, and one wait of each kind at most is outstanding.
 class stream {
  public:
     using wait_handler = asio::any_completion_handler<void(boost::system::error_code)>;
@@ -49,6 +50,9 @@ class stream {
 
     /// Whether bytes were received that `read_some` has not yet given away: waiting for the peer may then be in vain.
     virtual bool has_buffered() const noexcept { return false; }
+
+    /// The application protocol that both sides agreed on, such as "h2" (RFC 7301), or empty.
+    virtual std::string_view alpn() const noexcept { return {}; }
 
     /// Aborts the outstanding wait, if there is one.
     virtual void cancel() noexcept = 0;

@@ -59,7 +59,7 @@ class tls_stream final : public stream {
     /// Whether the handshake resumed an earlier session.
     bool was_resumed() const noexcept;
     /// The application protocol agreed on, or empty.
-    std::string_view alpn() const noexcept;
+    std::string_view alpn() const noexcept override;
     /// "TLSv1.2" or "TLSv1.3".
     std::string_view version() const noexcept;
 

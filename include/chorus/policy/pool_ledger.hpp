@@ -32,8 +32,10 @@ struct pool_options {
 /// Keeps account of the connections of a pool: which are leased, which are idle, which are being opened, and who waits.
 ///
 /// A pure machine: it is told what happened, with the time, and answers with actions for its owner to carry out.
-/// A connection has a capacity: 1 with HTTP/1.1, the number of streams with HTTP/2. Waiters are served in order of
-/// arrival, over all origins. Opening is not tied to a waiter: whatever becomes free first goes to who waits longest.
+/// A connection has a capacity: 1 with HTTP/1.1, the number of streams with HTTP/2. Which of them an origin speaks is
+/// known only when its first connection stands: until then one is opened, and who comes meanwhile waits for it. Waiters
+/// are served in order of arrival, over all origins. Opening is not tied to a waiter: whatever becomes free first goes
+/// to who waits longest.
 class pool_ledger {
  public:
     using time_point = std::chrono::steady_clock::time_point;
@@ -72,8 +74,9 @@ class pool_ledger {
     void abandon(const http::origin& where, std::uint64_t ticket);
     /// The connection stands and can carry `capacity` leases at once.
     void opened(connection_id connection, std::size_t capacity, time_point now);
-    /// The connection could not be opened. Returns the waiter who shall have the error, or null if nobody waits.
-    void* open_failed(connection_id connection);
+    /// The connection could not be opened. Returns the waiters who shall have the error, in order: as many as it would
+    /// have served, or all of the origin where that is not yet known.
+    std::vector<void*> open_failed(connection_id connection);
     /// Returns a lease. Without `reusable` the connection gets no further lease. `keep_alive` is what the server said.
     void release(connection_id connection, bool reusable, std::optional<std::chrono::seconds> keep_alive,
                  time_point now);
@@ -100,6 +103,7 @@ class pool_ledger {
     struct origin_account {
         std::size_t connections = 0;  // open or opening
         std::size_t connecting = 0;
+        std::size_t capacity = 0;              // of its connections; 0 until the first one stands
         std::size_t waiting = 0;               // of `queue`, those not abandoned
         std::deque<waiting_one> queue;         // in order of tickets
         std::vector<connection_id> available;  // with room for a lease, the one used last at the end
@@ -125,6 +129,8 @@ class pool_ledger {
     bool make_room();
     origin_entry* longest_unserved() noexcept;
     static waiting_one* front(origin_account& account) noexcept;
+    static void* take_front(origin_account& account) noexcept;
+    static bool lacks_connections(const origin_account& account) noexcept;
 
     pool_options options_;
     std::map<http::origin, origin_account> origins_;

@@ -42,7 +42,7 @@ class test_wire : public std::enable_shared_from_this<test_wire> {
     std::string written;    ///< All that was written.
     std::size_t steps = 0;  ///< How many steps were made.
     std::size_t waits = 0;  ///< How many of them were waits.
-    bool is_waiting = false;
+    bool is_waiting() const noexcept { return bool(waits_for_read_) || bool(waits_for_write_); }
     bool is_closed = false;
 
  private:
@@ -51,14 +51,15 @@ class test_wire : public std::enable_shared_from_this<test_wire> {
     bool breaks_now();
     bool hesitates_now(bool& hesitated);
     bool has_input() const noexcept { return !input_.empty() || ended_ || failure_; }
-    void resume(boost::system::error_code outcome);
+    void resume(net::stream::wait_handler& waiter, boost::system::error_code outcome);
+    void resume_all(boost::system::error_code outcome);
 
     executor executor_;
     std::string input_;
     bool ended_ = false;
     std::optional<boost::system::error_code> failure_;
-    net::stream::wait_handler waiter_;
-    net::readiness awaited_{};
+    net::stream::wait_handler waits_for_read_;
+    net::stream::wait_handler waits_for_write_;
     bool read_hesitated_ = false;
     bool write_hesitated_ = false;
 };

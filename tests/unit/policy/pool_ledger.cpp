@@ -50,6 +50,14 @@ class pool_ledger_test : public testing::Test {
         ledger.opened(connection, capacity, now);
         carry_out();
     }
+    /// Lets the ledger learn that the connections of an origin carry `capacity` leases, and leaves none open.
+    void learn(const http::origin& where, std::size_t capacity = 1) {
+        acquire(where, 9'999);
+        opened(opening.begin()->first, capacity);
+        release(granted.at(9'999), false);
+        granted.clear();
+        closed.clear();
+    }
     /// A connection that stands and is leased to `who`.
     id lease_new(const http::origin& where, int who) {
         acquire(where, who);
@@ -136,6 +144,8 @@ TEST_F(pool_ledger_test, gives_whatever_is_free_first_to_who_waits_longest) {
 
 TEST_F(pool_ledger_test, keeps_to_the_limit_of_an_origin_and_to_that_of_all) {
     limit(3, 2);
+    learn(first);
+    learn(second);
     for (int who = 0; who < 4; ++who) acquire(first, who);
     EXPECT_EQ(opening.size(), 2u);
     for (int who = 4; who < 8; ++who) acquire(second, who);
@@ -147,16 +157,38 @@ TEST_F(pool_ledger_test, opens_no_more_at_once_than_allowed_and_goes_on_as_each_
     pool_options options;
     options.max_connecting = 2;
     ledger = pool_ledger(options);
+    learn(first);
     for (int who = 0; who < 5; ++who) acquire(first, who);
     EXPECT_EQ(opening.size(), 2u);
     opened(opening.begin()->first);
     EXPECT_EQ(opening.size(), 2u);
     const id failing = opening.begin()->first;
     opening.erase(failing);
-    EXPECT_EQ(ledger.open_failed(failing), &people[1]);
+    EXPECT_EQ(ledger.open_failed(failing), std::vector<void*>{&people[1]});
     carry_out();
     EXPECT_EQ(opening.size(), 2u);
     EXPECT_EQ(totals().connecting, 2u);
+}
+
+TEST_F(pool_ledger_test, opens_one_connection_until_it_knows_what_one_can_carry) {
+    for (int who = 0; who < 250; ++who) acquire(first, who);
+    EXPECT_EQ(opening.size(), 1u);
+    opened(opening.begin()->first, 100);
+    EXPECT_EQ(granted.size(), 100u);
+    EXPECT_EQ(opening.size(), 2u) << "150 wait: two more connections of 100 serve them";
+    for (int i = 0; i < 2; ++i) opened(opening.begin()->first, 100);
+    EXPECT_EQ(granted.size(), 250u);
+    EXPECT_EQ(totals().opened, 3u);
+}
+
+TEST_F(pool_ledger_test, gives_the_error_of_the_first_opening_to_all_who_wait_for_it) {
+    acquire(first, 1);
+    acquire(first, 2);
+    acquire(second, 3);
+    const id failing = opening.begin()->first;
+    EXPECT_EQ(ledger.open_failed(failing), (std::vector<void*>{&people[1], &people[2]}));
+    carry_out();
+    EXPECT_EQ(totals().waiting, 1u);
 }
 
 TEST_F(pool_ledger_test, closes_an_idle_connection_of_another_origin_to_make_room) {
@@ -200,21 +232,22 @@ TEST_F(pool_ledger_test, replaces_a_connection_that_cannot_be_reused_when_somebo
 
 TEST_F(pool_ledger_test, gives_the_error_of_a_failed_opening_to_who_waits_longest_and_tries_again_for_the_rest) {
     limit(1, 1);
+    learn(first);
     acquire(first, 1);
     acquire(first, 2);
     const id failing = opening.begin()->first;
     opening.clear();
-    EXPECT_EQ(ledger.open_failed(failing), &people[1]);
+    EXPECT_EQ(ledger.open_failed(failing), std::vector<void*>{&people[1]});
     carry_out();
     EXPECT_EQ(totals().waiting, 1u);
     EXPECT_EQ(opening.size(), 1u);
-    EXPECT_EQ(ledger.open_failed(opening.begin()->first), &people[2]);
+    EXPECT_EQ(ledger.open_failed(opening.begin()->first), std::vector<void*>{&people[2]});
 }
 
 TEST_F(pool_ledger_test, has_no_one_to_tell_of_a_failed_opening_when_all_have_left) {
     const auto place = acquire(first, 1);
     ledger.abandon(first, place.ticket);
-    EXPECT_EQ(ledger.open_failed(opening.begin()->first), nullptr);
+    EXPECT_TRUE(ledger.open_failed(opening.begin()->first).empty());
     EXPECT_EQ(totals().connecting, 0u);
     EXPECT_EQ(totals().waiting, 0u);
 }
@@ -402,7 +435,7 @@ TEST_F(pool_ledger_test, adds_up_after_any_sequence_of_events) {
                             std::next(connecting.begin(), static_cast<long>(below(connecting.size())))->first;
                         connecting.erase(connection);
                         if (below(4) == 0) {
-                            waiting.erase(book.open_failed(connection));
+                            for (void* unlucky : book.open_failed(connection)) waiting.erase(unlucky);
                         } else {
                             leases[connection] = 0;
                             capacity[connection] = 1 + below(3);

@@ -116,6 +116,10 @@ CHORUS_DECL awaitable<result<http::response>> h1_connection::exchange(const http
     co_return answer;
 }
 
+CHORUS_DECL bool h1_connection::is_alive() noexcept {
+    return reusable_ = reusable_ && stream_->is_idle_and_open();
+}
+
 CHORUS_DECL void h1_connection::abort(errc reason) noexcept {
     interrupt(reason);
     reusable_ = false;

@@ -2,6 +2,9 @@
 
 #include <chorus/net/connect.hpp>
 #include <chorus/net/h1_connection.hpp>
+#ifdef CHORUS_WITH_HTTP2
+#include <chorus/net/h2_connection.hpp>
+#endif
 #include <chorus/net/http_transport.hpp>
 
 #include <algorithm>
@@ -28,17 +31,30 @@ CHORUS_DECL std::optional<error> check(const policy::pool_options& options) {
 
 CHORUS_DECL result<std::shared_ptr<http_transport>> http_transport::create(executor ex,
                                                                            const policy::pool_options& pool,
-                                                                           const tls_options& tls) {
+                                                                           const tls_options& tls,
+                                                                           http::protocol protocol) {
+#ifndef CHORUS_WITH_HTTP2
+    if (protocol == http::protocol::http2) {
+        error missing(errc::invalid_argument, "this program was built without HTTP/2 (CHORUS_WITH_HTTP2)");
+        return missing.param("protocol");
+    }
+    protocol = http::protocol::http1;
+#endif
     if (auto refused = detail::check(pool)) return *refused;
-    auto context = tls_context::client(tls);
+    tls_options offered = tls;
+    if (protocol == http::protocol::negotiate) offered.alpn({"h2", "http/1.1"});
+    if (protocol == http::protocol::http2) offered.alpn({"h2"});
+    auto context = tls_context::client(offered);
     if (!context) return context.error();
-    return std::shared_ptr<http_transport>(new http_transport(std::move(ex), pool, std::move(*context)));
+    return std::shared_ptr<http_transport>(new http_transport(std::move(ex), pool, std::move(*context), protocol));
 }
 
-CHORUS_DECL http_transport::http_transport(executor ex, const policy::pool_options& pool, tls_context tls)
+CHORUS_DECL http_transport::http_transport(executor ex, const policy::pool_options& pool, tls_context tls,
+                                           http::protocol protocol)
     : executor_(std::move(ex)),
       timers_(timer_service::of(executor_)),
       tls_(std::move(tls)),
+      protocol_(protocol),
       resolver_(executor_),
       scratch_(std::make_shared<scratch_buffers>()),
       pool_(std::make_shared<net::pool>(executor_, pool, [this](http::origin where) {
@@ -65,7 +81,9 @@ CHORUS_DECL awaitable<result<http::response>> http_transport::send(http::request
         const clock::duration waited = timers_.now() - started;
         auto answer = co_await link->exchange(request, limits, deadline);
         if (!answer) {
+            constexpr int most_refusals = 5;
             if (is_reused && attempts == 1 && answer.error() == errc::connection_lost) continue;
+            if (answer.error() == errc::refused && attempts < most_refusals) continue;
             error failed = answer.error();
             failed.attempts(attempts);
             if (failed.text().empty()) failed.text(request.origin.to_string());
@@ -92,7 +110,20 @@ CHORUS_DECL awaitable<result<std::unique_ptr<connection>>> http_transport::open(
     http::timing opening;
     auto opened = co_await open_stream(where, self->resolver_, where.tls ? &self->tls_ : nullptr, opening);
     if (!opened) co_return opened.error();
-    std::unique_ptr<connection> link = std::make_unique<h1_connection>(std::move(*opened), self->scratch_);
+    std::unique_ptr<connection> link;
+#ifdef CHORUS_WITH_HTTP2
+    const bool is_http2 = where.tls ? (*opened)->alpn() == "h2" : self->protocol_ == http::protocol::http2;
+    if (is_http2) {
+        auto made = std::make_unique<h2_connection>(std::move(*opened), self->scratch_);
+        const auto greeted = co_await made->prepare();
+        if (!greeted) co_return greeted.error();
+        link = std::move(made);
+    } else if (self->protocol_ == http::protocol::http2) {
+        error other(errc::protocol_error, where.to_string() + " does not speak HTTP/2");
+        co_return other.phase(phase::tls);
+    }
+#endif
+    if (!link) link = std::make_unique<h1_connection>(std::move(*opened), self->scratch_);
     link->opening = opening;
     co_return link;
 }

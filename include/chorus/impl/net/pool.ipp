@@ -108,10 +108,7 @@ CHORUS_DECL lease pool::try_acquire(const http::origin& where) {
 /// A connection that has served may have been closed by the peer since.
 CHORUS_DECL bool pool::is_fit(connection& link) {
     if (link.served == 0) return true;
-    if (!link.is_alive()) {
-        link.abort(errc::connection_lost);
-        return false;
-    }
+    if (!link.is_alive()) return false;
     ++reused_;
     return true;
 }
@@ -230,8 +227,8 @@ CHORUS_DECL void pool::finish_opening(policy::pool_ledger::connection_id id,
         if ((*outcome)->opening.tls_resumed) ++resumed_;
         slots_[id].link = std::move(*outcome);
         ledger_.opened(id, capacity, timers_.now());
-    } else if (void* unlucky = ledger_.open_failed(id)) {
-        static_cast<waiter*>(unlucky)->refuse(outcome.error());
+    } else {
+        for (void* unlucky : ledger_.open_failed(id)) static_cast<waiter*>(unlucky)->refuse(outcome.error());
     }
     carry_out();
 }

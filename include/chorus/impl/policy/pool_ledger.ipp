@@ -59,6 +59,7 @@ CHORUS_DECL void pool_ledger::opened(connection_id connection, std::size_t capac
     connection_account& account = connections_[connection];
     account.connecting = false;
     account.capacity = capacity;
+    account.origin->second.capacity = capacity;
     account.retire_at = detail::ledger_time_after(now, options_.max_age);
     --account.origin->second.connecting;
     --totals_.connecting;
@@ -75,7 +76,7 @@ CHORUS_DECL void pool_ledger::opened(connection_id connection, std::size_t capac
     open_for_waiters();
 }
 
-CHORUS_DECL void* pool_ledger::open_failed(connection_id connection) {
+CHORUS_DECL std::vector<void*> pool_ledger::open_failed(connection_id connection) {
     origin_account& account = connections_[connection].origin->second;
     --account.connecting;
     --totals_.connecting;
@@ -83,13 +84,10 @@ CHORUS_DECL void* pool_ledger::open_failed(connection_id connection) {
     --held_;
     connections_[connection] = {};
     free_ids_.push_back(connection);
-    void* unlucky = nullptr;
-    if (waiting_one* first = front(account)) {
-        unlucky = first->waiter;
-        account.queue.pop_front();
-        --account.waiting;
-        --totals_.waiting;
-    }
+    std::vector<void*> unlucky;
+    const std::size_t share = account.capacity == 0 ? account.waiting : std::min(account.capacity, account.waiting);
+    while (unlucky.size() < share) unlucky.push_back(take_front(account));
+    totals_.waiting -= unlucky.size();
     open_for_waiters();
     return unlucky;
 }
@@ -228,12 +226,9 @@ CHORUS_DECL void pool_ledger::rest(connection_id connection, std::optional<std::
 CHORUS_DECL void pool_ledger::serve(origin_entry& origin) {
     origin_account& account = origin.second;
     while (!account.available.empty()) {
-        waiting_one* first = front(account);
-        if (first == nullptr) return;
+        if (front(account) == nullptr) return;
         const connection_id chosen = account.available.back();
-        actions_.push_back({action_kind::grant, chosen, first->waiter});
-        account.queue.pop_front();
-        --account.waiting;
+        actions_.push_back({action_kind::grant, chosen, take_front(account)});
         --totals_.waiting;
         lease(chosen);
     }
@@ -256,7 +251,8 @@ CHORUS_DECL void pool_ledger::open_for_waiters() {
         connections_[id].origin = origin;
         // Those before him in the queue have a connection on its way already.
         origin_account& account = origin->second;
-        const waiting_one& cause = account.queue[std::min(account.connecting, account.queue.size() - 1)];
+        const std::size_t served_before = account.connecting * account.capacity;
+        const waiting_one& cause = account.queue[std::min(served_before, account.queue.size() - 1)];
         actions_.push_back(
             {action_kind::open, id, cause.waiter ? cause.waiter : front(account)->waiter, &origin->first});
         ++account.connections;
@@ -285,8 +281,7 @@ CHORUS_DECL pool_ledger::origin_entry* pool_ledger::longest_unserved() noexcept 
     std::uint64_t ticket = 0;
     for (origin_entry& entry : origins_) {
         origin_account& account = entry.second;
-        if (account.waiting <= account.connecting || account.connections >= options_.max_connections_per_origin)
-            continue;
+        if (!lacks_connections(account) || account.connections >= options_.max_connections_per_origin) continue;
         const std::uint64_t first = front(account)->ticket;
         if (chosen == nullptr || first < ticket) {
             chosen = &entry;
@@ -299,6 +294,19 @@ CHORUS_DECL pool_ledger::origin_entry* pool_ledger::longest_unserved() noexcept 
 CHORUS_DECL pool_ledger::waiting_one* pool_ledger::front(origin_account& account) noexcept {
     while (!account.queue.empty() && account.queue.front().waiter == nullptr) account.queue.pop_front();
     return account.queue.empty() ? nullptr : &account.queue.front();
+}
+
+CHORUS_DECL void* pool_ledger::take_front(origin_account& account) noexcept {
+    void* const first = front(account)->waiter;
+    account.queue.pop_front();
+    --account.waiting;
+    return first;
+}
+
+/// Whether more wait than the connections on their way will serve.
+CHORUS_DECL bool pool_ledger::lacks_connections(const origin_account& account) noexcept {
+    if (account.capacity == 0) return account.waiting > 0 && account.connections == 0;
+    return account.waiting > account.connecting * account.capacity;
 }
 
 }  // namespace chorus::policy

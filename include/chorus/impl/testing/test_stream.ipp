@@ -44,23 +44,23 @@ class test_wire::stream_end final : public net::stream {
 
     void async_wait_ready(net::readiness what, wait_handler handler) override {
         ++wire_->waits;
+        const bool for_read = what == net::readiness::read;
+        wait_handler& waiter = for_read ? wire_->waits_for_read_ : wire_->waits_for_write_;
         auto slot = asio::get_associated_cancellation_slot(handler);
         if (slot.is_connected()) {
-            slot.assign(
-                [wire = wire_.get()](asio::cancellation_type) { wire->resume(asio::error::operation_aborted); });
+            slot.assign([wire = wire_.get(), &waiter](asio::cancellation_type) {
+                wire->resume(waiter, asio::error::operation_aborted);
+            });
         }
-        wire_->waiter_.swap(handler);  // its move assignment never ends in Boost 1.81
-        wire_->awaited_ = what;
-        wire_->is_waiting = true;
+        waiter.swap(handler);  // its move assignment never ends in Boost 1.81
         if (wire_->breaks_now()) {
-            wire_->resume(asio::error::connection_reset);
-        } else if (what == net::readiness::write ? wire_->written.size() < wire_->takes_writes_up_to
-                                                 : wire_->has_input()) {
-            wire_->resume({});
+            wire_->resume(waiter, asio::error::connection_reset);
+        } else if (for_read ? wire_->has_input() : wire_->written.size() < wire_->takes_writes_up_to) {
+            wire_->resume(waiter, {});
         }
     }
 
-    void cancel() noexcept override { wire_->resume(asio::error::operation_aborted); }
+    void cancel() noexcept override { wire_->resume_all(asio::error::operation_aborted); }
     void close() noexcept override {
         wire_->is_closed = true;
         cancel();
@@ -78,17 +78,17 @@ CHORUS_DECL std::unique_ptr<net::stream> test_wire::make_stream() {
 
 CHORUS_DECL void test_wire::feed(std::string_view bytes) {
     input_.append(bytes);
-    if (awaited_ == net::readiness::read) resume({});
+    resume(waits_for_read_, {});
 }
 
 CHORUS_DECL void test_wire::end() {
     ended_ = true;
-    if (awaited_ == net::readiness::read) resume({});
+    resume(waits_for_read_, {});
 }
 
 CHORUS_DECL void test_wire::fail(boost::system::error_code why) {
     failure_ = why;
-    resume({});
+    resume_all({});
 }
 
 CHORUS_DECL bool test_wire::breaks_now() {
@@ -102,10 +102,15 @@ CHORUS_DECL bool test_wire::hesitates_now(bool& hesitated) {
     return hesitated;
 }
 
-CHORUS_DECL void test_wire::resume(boost::system::error_code outcome) {
-    if (!std::exchange(is_waiting, false)) return;
-    asio::get_associated_cancellation_slot(waiter_).clear();
-    asio::post(executor_, [handler = std::move(waiter_), outcome]() mutable { std::move(handler)(outcome); });
+CHORUS_DECL void test_wire::resume(net::stream::wait_handler& waiter, boost::system::error_code outcome) {
+    if (!waiter) return;
+    asio::get_associated_cancellation_slot(waiter).clear();
+    asio::post(executor_, [handler = std::move(waiter), outcome]() mutable { std::move(handler)(outcome); });
+}
+
+CHORUS_DECL void test_wire::resume_all(boost::system::error_code outcome) {
+    resume(waits_for_read_, outcome);
+    resume(waits_for_write_, outcome);
 }
 
 }  // namespace chorus::testing

@@ -1,0 +1,273 @@
+#ifdef CHORUS_WITH_HTTP2
+#include <chorus/async/sleep.hpp>
+#include <chorus/async/task.hpp>
+#include <chorus/net/h2_connection.hpp>
+#include <chorus/testing/gtest.hpp>
+#include <chorus/testing/test_stream.hpp>
+
+#include <gtest/gtest.h>
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <support/h2_peer.hpp>
+
+namespace chorus::net {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::test_wire;
+using testing_support::fields;
+using testing_support::h2_peer;
+
+const fields ok{{":status", "200"}};
+
+/// A connection over a wire, and the server at its other end.
+class conversation {
+ public:
+    explicit conversation(testing::coroutine_test& test, std::uint32_t streams = 100)
+        : wire(std::make_shared<test_wire>(test.get_executor())), server(streams), executor_(test.get_executor()) {}
+
+    /// Opens the connection: preface and settings, both ways.
+    awaitable<result<void>> open() {
+        link.emplace(wire->make_stream(), scratch);
+        auto opening = spawn(executor_, link->prepare());
+        co_await settle();
+        co_return co_await std::move(opening);
+    }
+    /// Carries bytes both ways until nobody has more to say. The clock moves by nanoseconds.
+    awaitable<void> settle() {
+        for (;;) {
+            co_await sleep_for(1ns);
+            const std::string sent = wire->written.substr(seen_);
+            seen_ = wire->written.size();
+            if (!sent.empty()) server.receive(sent);
+            const std::string answer = server.send();
+            if (!answer.empty()) wire->feed(answer);
+            if (sent.empty() && answer.empty()) break;
+        }
+    }
+    task<result<http::response>> ask(http::limits caps = {}) {
+        messages_.emplace_back();
+        messages_.back().origin = {true, "host.example", 443};
+        messages_.back().body = "question";
+        limits_.push_back(caps);
+        return spawn(executor_,
+                     link->exchange(messages_.back(), limits_.back(), chorus::now(executor_) + caps.total));
+    }
+
+    std::shared_ptr<test_wire> wire;
+    h2_peer server;
+    std::shared_ptr<scratch_buffers> scratch = std::make_shared<scratch_buffers>();
+    std::optional<h2_connection> link;
+
+ private:
+    executor executor_;
+    std::deque<http::request> messages_;
+    std::deque<http::limits> limits_;
+    std::size_t seen_ = 0;
+};
+
+CHORUS_TEST(h2_connection, learns_from_the_peers_settings_what_it_can_carry) {
+    conversation talk(*this, 7);
+    CO_ASSERT_TRUE(co_await talk.open());
+    EXPECT_EQ(talk.link->capacity(), 7u);
+    EXPECT_TRUE(talk.link->is_reusable());
+}
+
+CHORUS_TEST(h2_connection, carries_many_exchanges_at_once_in_any_order) {
+    conversation talk(*this);
+    CO_ASSERT_TRUE(co_await talk.open());
+    std::vector<task<result<http::response>>> calls;
+    for (int i = 0; i < 50; ++i) calls.push_back(talk.ask());
+    co_await talk.settle();
+    CO_ASSERT_EQ(talk.server.requests.size(), 50u);
+    for (int i = 49; i >= 0; --i) talk.server.respond(2 * i + 1, ok, "answer " + std::to_string(i));
+    co_await talk.settle();
+    for (int i = 0; i < 50; ++i) {
+        const auto answer = co_await std::move(calls[static_cast<std::size_t>(i)]);
+        CO_ASSERT_TRUE(answer);
+        EXPECT_EQ(answer->body, "answer " + std::to_string(i));
+    }
+    EXPECT_EQ(talk.link->served, 50u);
+}
+
+CHORUS_TEST(h2_connection, sends_the_requests_of_one_turn_in_one_write) {
+    conversation talk(*this);
+    CO_ASSERT_TRUE(co_await talk.open());
+    std::vector<task<result<http::response>>> calls;
+    for (int i = 0; i < 50; ++i) calls.push_back(talk.ask());
+    const std::size_t before = talk.wire->steps;
+    co_await sleep_for(1ns);
+    EXPECT_EQ(talk.wire->steps - before, 2u) << "one wait to read, one write";
+    co_await talk.settle();
+}
+
+CHORUS_TEST(h2_connection, gives_the_same_for_every_size_of_reads_and_writes) {
+    for (const std::size_t size : {1u, 2u, 3u, 7u, 64u}) {
+        conversation talk(*this);
+        talk.wire->largest_read = size;
+        talk.wire->largest_write = size;
+        talk.wire->hesitates = size % 2 == 1;
+        CO_ASSERT_TRUE(co_await talk.open());
+        auto call = talk.ask();
+        co_await talk.settle();
+        talk.server.respond(1, ok, std::string(300, 'x'));
+        co_await talk.settle();
+        const auto answer = co_await std::move(call);
+        CO_ASSERT_TRUE(answer);
+        EXPECT_EQ(answer->body, std::string(300, 'x'));
+    }
+}
+
+CHORUS_TEST(h2_connection, is_no_work_for_the_loop_while_it_is_idle) {
+    conversation talk(*this);
+    CO_ASSERT_TRUE(co_await talk.open());
+    auto call = talk.ask();
+    co_await talk.settle();
+    EXPECT_TRUE(talk.wire->is_waiting());
+    talk.server.respond(1, ok, "done");
+    co_await talk.settle();
+    CO_ASSERT_TRUE(co_await std::move(call));
+    EXPECT_FALSE(talk.wire->is_waiting());
+    EXPECT_EQ(test_clock().pending(), 0u);
+    EXPECT_TRUE(talk.link->is_alive());
+}
+
+CHORUS_TEST(h2_connection, sees_at_checkout_what_came_while_it_was_idle) {
+    conversation talk(*this);
+    CO_ASSERT_TRUE(co_await talk.open());
+    talk.server.go_away(0);
+    talk.wire->feed(talk.server.send());
+    EXPECT_FALSE(talk.link->is_alive());
+    EXPECT_FALSE(talk.link->is_reusable());
+
+    conversation other(*this);
+    CO_ASSERT_TRUE(co_await other.open());
+    other.wire->end();
+    EXPECT_FALSE(other.link->is_alive());
+}
+
+CHORUS_TEST(h2_connection, cancels_one_exchange_without_harm_to_the_others) {
+    conversation talk(*this);
+    CO_ASSERT_TRUE(co_await talk.open());
+    auto stays = talk.ask();
+    auto goes = talk.ask();
+    co_await talk.settle();
+    goes.cancel();
+    co_await talk.settle();
+    EXPECT_TRUE(talk.server.requests[3].was_reset);
+    talk.server.respond(1, ok, "still here");
+    co_await talk.settle();
+    CO_ASSERT_TRUE(co_await std::move(stays));
+    EXPECT_TRUE(talk.link->is_alive());
+}
+
+CHORUS_TEST(h2_connection, limits_each_exchange_by_itself) {
+    conversation talk(*this);
+    CO_ASSERT_TRUE(co_await talk.open());
+    http::limits hasty;
+    hasty.first_byte = 2s;
+    http::limits patient;
+    patient.total = 5s;
+    auto slow = talk.ask(patient);
+    auto late = talk.ask(hasty);
+    co_await talk.settle();
+    co_await sleep_for(2s);
+    EXPECT_TRUE(late.done());
+    EXPECT_FALSE(slow.done());
+    const auto first = co_await std::move(late);
+    CO_ASSERT_FALSE(first);
+    EXPECT_EQ(first.error(), errc::first_byte_timed_out);
+    talk.server.respond(1, ok, "half", false);
+    co_await talk.settle();
+    co_await sleep_for(3s);
+    const auto second = co_await std::move(slow);
+    CO_ASSERT_FALSE(second);
+    EXPECT_EQ(second.error(), errc::deadline_exceeded);
+    EXPECT_EQ(second.error().phase(), phase::read);
+    EXPECT_TRUE(talk.link->is_alive());
+}
+
+CHORUS_TEST(h2_connection, asks_a_silent_peer_for_a_sign_of_life) {
+    conversation talk(*this);
+    CO_ASSERT_TRUE(co_await talk.open());
+    auto call = talk.ask();
+    co_await talk.settle();
+    for (int i = 0; i < 5; ++i) {
+        co_await sleep_for(31s);
+        co_await talk.settle();  // the PING goes out, its answer comes in
+        EXPECT_FALSE(call.done());
+    }
+    co_await sleep_for(30s);
+    co_await sleep_for(10s);  // nobody carries the last PING to the peer
+    const auto outcome = co_await std::move(call);
+    CO_ASSERT_FALSE(outcome);
+    EXPECT_EQ(outcome.error(), errc::connection_lost);
+    EXPECT_FALSE(talk.link->is_alive());
+}
+
+CHORUS_TEST(h2_connection, fails_all_exchanges_when_the_stream_breaks) {
+    conversation talk(*this);
+    CO_ASSERT_TRUE(co_await talk.open());
+    auto waiting = talk.ask();
+    auto begun = talk.ask();
+    co_await talk.settle();
+    talk.server.respond(3, ok, "half", false);
+    co_await talk.settle();
+    talk.wire->end();
+    EXPECT_EQ((co_await std::move(waiting)).error(), errc::connection_lost);
+    EXPECT_EQ((co_await std::move(begun)).error(), errc::truncated);
+    EXPECT_FALSE(talk.link->is_reusable());
+}
+
+CHORUS_TEST(h2_connection, fails_and_does_not_hang_when_any_step_fails) {
+    std::size_t steps = 0;
+    for (std::size_t failing = 0; failing == 0 || failing <= steps; ++failing) {
+        conversation talk(*this);
+        talk.wire->largest_read = 20;
+        talk.wire->largest_write = 20;
+        talk.wire->hesitates = true;
+        if (failing > 0) talk.wire->failing_step = failing - 1;
+        const auto opened = co_await talk.open();
+        if (opened) {
+            auto call = talk.ask();
+            co_await talk.settle();
+            if (talk.server.requests[1].ended) talk.server.respond(1, ok, "done");
+            co_await talk.settle();
+            EXPECT_TRUE(call.done()) << failing;
+            CO_ASSERT_TRUE(call.done());
+            const auto answer = co_await std::move(call);
+            EXPECT_TRUE(answer || failing > 0);
+        }
+        if (failing == 0) steps = talk.wire->steps;
+        EXPECT_TRUE(failing == 0 || !talk.link->is_alive()) << failing;
+    }
+    EXPECT_GT(steps, 10u);
+}
+
+CHORUS_TEST(h2_connection, fails_with_the_reason_of_an_abort) {
+    conversation talk(*this);
+    CO_ASSERT_TRUE(co_await talk.open());
+    auto call = talk.ask();
+    co_await talk.settle();
+    talk.link->abort(errc::client_closed);
+    EXPECT_EQ((co_await std::move(call)).error(), errc::client_closed);
+    EXPECT_TRUE(talk.wire->is_closed);
+}
+
+CHORUS_TEST(h2_connection, says_goodbye_when_it_goes) {
+    conversation talk(*this);
+    CO_ASSERT_TRUE(co_await talk.open());
+    talk.link.reset();
+    co_await talk.settle();
+    EXPECT_EQ(talk.server.goodbye, NGHTTP2_NO_ERROR);
+    EXPECT_TRUE(talk.wire->is_closed);
+}
+
+}  // namespace
+}  // namespace chorus::net
+#endif
