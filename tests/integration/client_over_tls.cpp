@@ -37,14 +37,39 @@ chat_request question(int number = 1) {
     return chat_request("m").user("Question " + std::to_string(number));
 }
 
+/// The options of a server that speaks one version of HTTP.
+mock_options speaking(http::protocol version, mock_options options = {}) {
+#ifdef CHORUS_WITH_HTTP2
+    options.http2(version == http::protocol::http2);
+#endif
+    return options;
+}
+
+// A test of the client that must hold whatever version of HTTP is spoken below it.
+#ifdef CHORUS_WITH_HTTP2
+#define CLIENT_TEST_OVER_HTTP2(name)                        \
+    CHORUS_TEST(client_over_http2, name) {                  \
+        co_await test_##name(*this, http::protocol::http2); \
+    }
+#else
+#define CLIENT_TEST_OVER_HTTP2(name)
+#endif
+#define CLIENT_TEST(name)                                                               \
+    awaitable<void> test_##name(testing::coroutine_test& test, http::protocol version); \
+    CHORUS_TEST(client_over_http1, name) {                                              \
+        co_await test_##name(*this, http::protocol::http1);                             \
+    }                                                                                   \
+    CLIENT_TEST_OVER_HTTP2(name)                                                        \
+    awaitable<void> test_##name([[maybe_unused]] testing::coroutine_test& test, [[maybe_unused]] http::protocol version)
+
 /// Runs what is ready. The clock of the tests moves only when nothing is, so this waits for no packet that was sent.
 awaitable<void> settle() {
     return sleep_for(1ms);
 }
 
-CHORUS_TEST(client_over_tls, asks_and_reuses_the_connection) {
-    mock_server server(get_executor());
-    client llm = connect_to(get_executor(), server);
+CLIENT_TEST(asks_and_reuses_the_connection) {
+    mock_server server(test.get_executor(), speaking(version));
+    client llm = connect_to(test.get_executor(), server);
     const auto first = co_await llm.complete(question(1));
     EXPECT_EQ(first.text(), "echo: Question 1");
     EXPECT_FALSE(first.timing().reused);
@@ -56,7 +81,7 @@ CHORUS_TEST(client_over_tls, asks_and_reuses_the_connection) {
     EXPECT_EQ(llm.pool_stats().idle, 1u);
 }
 
-CHORUS_REAL_TIME_TEST(client_over_tls, says_where_the_time_of_a_call_went) {
+CHORUS_REAL_TIME_TEST(client_over_http1, says_where_the_time_of_a_call_went) {
     mock_server server(get_executor(), mock_options().latency(5ms));
     client llm = connect_to(get_executor(), server);
     const http::timing fresh = (co_await llm.complete(question())).timing();
@@ -69,7 +94,7 @@ CHORUS_REAL_TIME_TEST(client_over_tls, says_where_the_time_of_a_call_went) {
     EXPECT_GE(kept.first_byte, 5ms);
 }
 
-CHORUS_TEST(client_over_tls, multiplexes_many_calls_over_few_connections) {
+CHORUS_TEST(client_over_http1, multiplexes_many_calls_over_few_connections) {
     mock_server server(get_executor(), mock_options().latency(100ms));
     client llm = connect_to(get_executor(), server, client_options().max_connections(20));
     std::vector<awaitable<result<chat_response>>> calls;
@@ -86,7 +111,7 @@ CHORUS_TEST(client_over_tls, multiplexes_many_calls_over_few_connections) {
     EXPECT_EQ(llm.pool_stats().reused, 180u);
 }
 
-CHORUS_TEST(client_over_tls, resumes_the_tls_session_on_a_new_connection) {
+CHORUS_TEST(client_over_http1, resumes_the_tls_session_on_a_new_connection) {
     mock_server server(get_executor());
     client llm = connect_to(get_executor(), server);
     co_await llm.complete(question());
@@ -99,7 +124,7 @@ CHORUS_TEST(client_over_tls, resumes_the_tls_session_on_a_new_connection) {
     EXPECT_EQ(server.counters().handshakes_resumed, 1u);
 }
 
-CHORUS_TEST(client_over_tls, sends_once_more_when_a_reused_connection_dies_without_an_answer) {
+CHORUS_TEST(client_over_http1, sends_once_more_when_a_reused_connection_dies_without_an_answer) {
     mock_server server(get_executor());
     server.expect().reply_text("first");
     server.expect().drop();
@@ -110,11 +135,11 @@ CHORUS_TEST(client_over_tls, sends_once_more_when_a_reused_connection_dies_witho
     EXPECT_EQ(server.counters().connections, 2u);
 }
 
-CHORUS_TEST(client_over_tls, does_not_send_again_what_a_fresh_connection_lost) {
-    mock_server server(get_executor());
+CLIENT_TEST(does_not_send_again_what_a_fresh_connection_lost) {
+    mock_server server(test.get_executor(), speaking(version));
     server.script().nothing_else();
     server.expect().drop();
-    client llm = connect_to(get_executor(), server);
+    client llm = connect_to(test.get_executor(), server);
     const auto reply = co_await llm.try_complete(question());
     CO_ASSERT_FALSE(reply);
     EXPECT_EQ(reply.error(), errc::connection_lost);
@@ -123,7 +148,7 @@ CHORUS_TEST(client_over_tls, does_not_send_again_what_a_fresh_connection_lost) {
     EXPECT_EQ(reply.error(), condition::retryable);
 }
 
-CHORUS_TEST(client_over_tls, does_not_send_again_once_a_byte_of_the_answer_came) {
+CHORUS_TEST(client_over_http1, does_not_send_again_once_a_byte_of_the_answer_came) {
     mock_server server(get_executor());
     server.script().nothing_else();
     server.expect().reply_text("first");
@@ -136,7 +161,7 @@ CHORUS_TEST(client_over_tls, does_not_send_again_once_a_byte_of_the_answer_came)
     EXPECT_EQ(llm.pool_stats().idle, 0u);
 }
 
-CHORUS_TEST(client_over_tls, never_takes_a_response_cut_at_any_byte_for_a_success) {
+CHORUS_TEST(client_over_http1, never_takes_a_response_cut_at_any_byte_for_a_success) {
     mock_server server(get_executor(), mock_options().body_bytes(0));
     client llm = connect_to(get_executor(), server);
     const std::size_t length = 900;
@@ -153,20 +178,20 @@ CHORUS_TEST(client_over_tls, never_takes_a_response_cut_at_any_byte_for_a_succes
     }
 }
 
-CHORUS_TEST(client_over_tls, decodes_chunked_responses) {
+CHORUS_TEST(client_over_http1, decodes_chunked_responses) {
     mock_server server(get_executor(), mock_options().chunk_bytes(13));
     client llm = connect_to(get_executor(), server);
     EXPECT_EQ((co_await llm.complete(question())).text(), "echo: Question 1");
     EXPECT_TRUE((co_await llm.complete(question())).timing().reused);
 }
 
-CHORUS_TEST(client_over_tls, tells_what_the_server_says_in_an_error) {
-    mock_server server(get_executor());
+CLIENT_TEST(tells_what_the_server_says_in_an_error) {
+    mock_server server(test.get_executor(), speaking(version));
     server.expect()
         .reply_error(429, "requests", "rate_limit_exceeded", "Slow down.")
         .reply_header("x-request-id", "req_9")
         .reply_header("retry-after", "2");
-    client llm = connect_to(get_executor(), server);
+    client llm = connect_to(test.get_executor(), server);
     const auto reply = co_await llm.try_complete(question());
     CO_ASSERT_FALSE(reply);
     EXPECT_EQ(reply.error(), condition::rate_limited);
@@ -177,18 +202,19 @@ CHORUS_TEST(client_over_tls, tells_what_the_server_says_in_an_error) {
     EXPECT_EQ(llm.pool_stats().idle, 1u) << "an error status is no reason to close";
 }
 
-CHORUS_TEST(client_over_tls, limits_the_wait_for_the_first_byte) {
-    mock_server server(get_executor());
+CLIENT_TEST(limits_the_wait_for_the_first_byte) {
+    mock_server server(test.get_executor(), speaking(version));
     server.expect().stall();
-    client llm = connect_to(get_executor(), server, client_options().first_byte_timeout(3s));
+    client llm = connect_to(test.get_executor(), server, client_options().first_byte_timeout(3s));
     const auto reply = co_await llm.try_complete(question());
     CO_ASSERT_FALSE(reply);
     EXPECT_EQ(reply.error(), errc::first_byte_timed_out);
     EXPECT_EQ(reply.error(), condition::timeout);
-    EXPECT_EQ(llm.pool_stats().in_use + llm.pool_stats().idle, 0u);
+    // HTTP/1.1 can end an exchange only with its connection; HTTP/2 resets one stream of it.
+    EXPECT_EQ(llm.pool_stats().in_use + llm.pool_stats().idle, version == http::protocol::http2 ? 1u : 0u);
 }
 
-CHORUS_TEST(client_over_tls, limits_the_whole_call) {
+CHORUS_TEST(client_over_http1, limits_the_whole_call) {
     mock_server server(get_executor());
     server.expect().stall_after(30);
     client llm = connect_to(get_executor(), server);
@@ -198,19 +224,19 @@ CHORUS_TEST(client_over_tls, limits_the_whole_call) {
     EXPECT_EQ(reply.error().phase(), phase::read);
 }
 
-CHORUS_TEST(client_over_tls, limits_the_opening_of_a_connection) {
-    mock_server server(get_executor());
+CLIENT_TEST(limits_the_opening_of_a_connection) {
+    mock_server server(test.get_executor(), speaking(version));
     server.stall_connections(1);
-    client llm = connect_to(get_executor(), server, client_options().connect_timeout(2s));
+    client llm = connect_to(test.get_executor(), server, client_options().connect_timeout(2s));
     const auto reply = co_await llm.try_complete(question());
     CO_ASSERT_FALSE(reply);
     EXPECT_EQ(reply.error(), errc::connect_timed_out);
     EXPECT_EQ((co_await llm.complete(question())).text(), "echo: Question 1");
 }
 
-CHORUS_TEST(client_over_tls, refuses_a_server_that_it_cannot_verify) {
-    mock_server server(get_executor());
-    client llm(get_executor(), openai(&no_environment).base_url(server.base_url()).api_key("k"));
+CLIENT_TEST(refuses_a_server_that_it_cannot_verify) {
+    mock_server server(test.get_executor(), speaking(version));
+    client llm(test.get_executor(), openai(&no_environment).base_url(server.base_url()).api_key("k"));
     const auto reply = co_await llm.try_complete(question());
     CO_ASSERT_FALSE(reply);
     EXPECT_EQ(reply.error(), errc::certificate_rejected);
@@ -219,21 +245,21 @@ CHORUS_TEST(client_over_tls, refuses_a_server_that_it_cannot_verify) {
     EXPECT_EQ(server.counters().requests, 0u);
 }
 
-CHORUS_TEST(client_over_tls, can_be_told_not_to_verify_by_a_name_that_warns) {
-    mock_server server(get_executor());
-    client llm(get_executor(), openai(&no_environment).base_url(server.base_url()).api_key("k"),
+CLIENT_TEST(can_be_told_not_to_verify_by_a_name_that_warns) {
+    mock_server server(test.get_executor(), speaking(version));
+    client llm(test.get_executor(), openai(&no_environment).base_url(server.base_url()).api_key("k"),
                client_options().tls(net::tls_options().dangerously_disable_verification()));
     EXPECT_EQ((co_await llm.complete(question())).text(), "echo: Question 1");
 }
 
-CHORUS_TEST(client_over_tls, speaks_plain_http_to_local_servers) {
+CHORUS_TEST(client_over_http1, speaks_plain_http_to_local_servers) {
     mock_server server(get_executor(), mock_options().plain());
     client llm = connect_to(get_executor(), server);
     EXPECT_EQ((co_await llm.complete(question())).text(), "echo: Question 1");
     EXPECT_TRUE((co_await llm.complete(question())).timing().reused);
 }
 
-CHORUS_TEST(client_over_tls, names_the_address_that_refuses_the_connection) {
+CHORUS_TEST(client_over_http1, names_the_address_that_refuses_the_connection) {
     std::string gone;
     {
         mock_server server(get_executor(), mock_options().plain());
@@ -246,7 +272,7 @@ CHORUS_TEST(client_over_tls, names_the_address_that_refuses_the_connection) {
     EXPECT_NE(reply.error().message().find("127.0.0.1"), std::string::npos) << reply.error().message();
 }
 
-CHORUS_TEST(client_over_tls, obeys_what_the_server_says_of_keep_alive) {
+CHORUS_TEST(client_over_http1, obeys_what_the_server_says_of_keep_alive) {
     mock_server server(get_executor(), mock_options().idle_close(5s).keep_alive_header());
     client llm = connect_to(get_executor(), server);
     co_await llm.complete(question());
@@ -256,7 +282,7 @@ CHORUS_TEST(client_over_tls, obeys_what_the_server_says_of_keep_alive) {
     EXPECT_FALSE((co_await llm.complete(question())).timing().reused);
 }
 
-CHORUS_TEST(client_over_tls, follows_a_server_that_ends_connections_after_some_requests) {
+CHORUS_TEST(client_over_http1, follows_a_server_that_ends_connections_after_some_requests) {
     mock_server server(get_executor(), mock_options().max_requests_per_connection(3));
     client llm = connect_to(get_executor(), server);
     for (int i = 0; i < 10; ++i) co_await llm.complete(question(i));
@@ -264,13 +290,13 @@ CHORUS_TEST(client_over_tls, follows_a_server_that_ends_connections_after_some_r
     EXPECT_EQ(server.counters().requests, 10u);
 }
 
-CHORUS_TEST(client_over_tls, keeps_its_ledger_when_cancelled_at_any_moment) {
-    mock_server server(get_executor(), mock_options().latency(10ms));
-    client llm = connect_to(get_executor(), server, client_options().max_connections(2));
+CLIENT_TEST(keeps_its_ledger_when_cancelled_at_any_moment) {
+    mock_server server(test.get_executor(), speaking(version, mock_options().latency(10ms)));
+    client llm = connect_to(test.get_executor(), server, client_options().max_connections(2));
     for (std::chrono::microseconds moment{0}; moment < 40ms; moment += 500us) {
-        auto first = spawn(get_executor(), llm.try_complete(question(1)));
-        auto second = spawn(get_executor(), llm.try_complete(question(2)));
-        auto third = spawn(get_executor(), llm.try_complete(question(3)));
+        auto first = spawn(test.get_executor(), llm.try_complete(question(1)));
+        auto second = spawn(test.get_executor(), llm.try_complete(question(2)));
+        auto third = spawn(test.get_executor(), llm.try_complete(question(3)));
         co_await sleep_for(moment);
         second.cancel();
         EXPECT_TRUE(co_await std::move(first));
@@ -282,17 +308,17 @@ CHORUS_TEST(client_over_tls, keeps_its_ledger_when_cancelled_at_any_moment) {
     }
 }
 
-CHORUS_TEST(client_over_tls, returns_the_error_of_a_cancellation_at_any_turn_of_the_loop) {
-    mock_server server(get_executor());
-    client llm = connect_to(get_executor(), server);
+CLIENT_TEST(returns_the_error_of_a_cancellation_at_any_turn_of_the_loop) {
+    mock_server server(test.get_executor(), speaking(version));
+    client llm = connect_to(test.get_executor(), server);
     int cancelled = 0;
     for (int turns = 0; turns < 150; ++turns) {
         asio::cancellation_signal stop;
         std::optional<result<chat_response>> outcome;
         auto handler = [&](result<chat_response> reply) { outcome = std::move(reply); };
         llm.async_complete(question(), asio::bind_cancellation_slot(stop.slot(), handler));
-        co_await asio::post(get_executor(), use_awaitable);  // it has begun
-        for (int i = 0; i < turns; ++i) co_await asio::post(get_executor(), use_awaitable);
+        co_await asio::post(test.get_executor(), use_awaitable);  // it has begun
+        for (int i = 0; i < turns; ++i) co_await asio::post(test.get_executor(), use_awaitable);
         stop.emit(asio::cancellation_type::terminal);
         co_await sleep_for(1s);
         CO_ASSERT_TRUE(outcome.has_value());
@@ -304,13 +330,13 @@ CHORUS_TEST(client_over_tls, returns_the_error_of_a_cancellation_at_any_turn_of_
     EXPECT_EQ(llm.pool_stats().in_use + llm.pool_stats().connecting + llm.pool_stats().waiting, 0u);
 }
 
-CHORUS_TEST(client_over_tls, fails_calls_under_way_when_it_goes) {
-    mock_server server(get_executor(), mock_options().latency(10s));
-    auto llm = std::make_optional(connect_to(get_executor(), server, client_options().max_connections(2)));
+CLIENT_TEST(fails_calls_under_way_when_it_goes) {
+    mock_server server(test.get_executor(), speaking(version, mock_options().latency(10s)));
+    auto llm = std::make_optional(connect_to(test.get_executor(), server, client_options().max_connections(2)));
     std::vector<task<result<chat_response>>> calls;
-    for (int i = 0; i < 5; ++i) calls.push_back(spawn(get_executor(), llm->try_complete(question(i))));
+    for (int i = 0; i < 5; ++i) calls.push_back(spawn(test.get_executor(), llm->try_complete(question(i))));
     co_await sleep_for(1s);
-    EXPECT_EQ(server.counters().in_flight, 2u);
+    EXPECT_EQ(server.counters().in_flight, version == http::protocol::http2 ? 5u : 2u);
     llm.reset();
     for (auto& call : calls) {
         const auto reply = co_await std::move(call);
@@ -319,16 +345,89 @@ CHORUS_TEST(client_over_tls, fails_calls_under_way_when_it_goes) {
     }
 }
 
-CHORUS_TEST(client_over_tls, close_lets_calls_under_way_end) {
-    mock_server server(get_executor(), mock_options().latency(200ms));
-    client llm = connect_to(get_executor(), server);
-    auto call = spawn(get_executor(), llm.try_complete(question()));
+CLIENT_TEST(close_lets_calls_under_way_end) {
+    mock_server server(test.get_executor(), speaking(version, mock_options().latency(200ms)));
+    client llm = connect_to(test.get_executor(), server);
+    auto call = spawn(test.get_executor(), llm.try_complete(question()));
     co_await sleep_for(100ms);
     co_await llm.close();
     EXPECT_TRUE(call.done());
     EXPECT_TRUE(co_await std::move(call));
     EXPECT_EQ(llm.pool_stats().idle, 0u);
 }
+
+#ifdef CHORUS_WITH_HTTP2
+CHORUS_TEST(client_over_http2, opens_one_connection_for_as_many_calls_as_it_carries) {
+    mock_server server(get_executor(), mock_options().http2().max_concurrent_streams(50).latency(100ms));
+    client llm = connect_to(get_executor(), server);
+    std::vector<awaitable<result<chat_response>>> calls;
+    for (int i = 0; i < 200; ++i) calls.push_back(llm.try_complete(question(i)));
+    const auto replies = co_await gather(std::move(calls));
+    for (int i = 0; i < 200; ++i) {
+        const auto& reply = replies[static_cast<std::size_t>(i)];
+        CO_ASSERT_TRUE(reply);
+        EXPECT_EQ(reply->text(), "echo: Question " + std::to_string(i));
+    }
+    EXPECT_EQ(server.counters().connections, 4u);
+    EXPECT_EQ(server.counters().peak_in_flight, 200u);
+    EXPECT_EQ(server.counters().resets_after_end, 0u);
+}
+
+CHORUS_TEST(client_over_http2, sends_again_what_the_server_did_not_process) {
+    mock_server server(get_executor(), mock_options().http2());
+    server.expect().refuse();
+    server.expect().go_away();
+    server.expect().reply_text("third time");
+    client llm = connect_to(get_executor(), server);
+    EXPECT_EQ((co_await llm.complete(question())).text(), "third time");
+    EXPECT_EQ(server.counters().connections, 2u) << "a refused stream leaves the connection, a GOAWAY does not";
+}
+
+CHORUS_TEST(client_over_http2, follows_a_server_that_says_goodbye_after_some_requests) {
+    mock_server server(get_executor(), mock_options().http2().max_requests_per_connection(3));
+    client llm = connect_to(get_executor(), server);
+    for (int i = 0; i < 10; ++i) co_await llm.complete(question(i));
+    EXPECT_EQ(server.counters().requests, 10u);
+    EXPECT_EQ(server.counters().connections, 4u);
+}
+
+CHORUS_TEST(client_over_http2, resets_only_the_stream_of_a_cancelled_call) {
+    mock_server server(get_executor(), mock_options().http2().latency(100ms));
+    client llm = connect_to(get_executor(), server);
+    auto stays = spawn(get_executor(), llm.try_complete(question(1)));
+    auto goes = spawn(get_executor(), llm.try_complete(question(2)));
+    co_await sleep_for(50ms);
+    goes.cancel();
+    EXPECT_TRUE(co_await std::move(stays));
+    EXPECT_EQ(server.counters().resets_received, 1u);
+    EXPECT_EQ(llm.pool_stats().opened, 1u);
+}
+
+CHORUS_TEST(client_over_http2, speaks_http2_without_tls_by_prior_knowledge) {
+    mock_server server(get_executor(), mock_options().http2().plain());
+    client llm = connect_to(get_executor(), server, client_options().protocol(http::protocol::http2));
+    EXPECT_EQ((co_await llm.complete(question())).text(), "echo: Question 1");
+}
+
+CHORUS_TEST(client_over_http2, names_a_server_that_does_not_speak_it) {
+    mock_server server(get_executor());
+    client llm = connect_to(get_executor(), server, client_options().protocol(http::protocol::http2));
+    const auto reply = co_await llm.try_complete(question());
+    CO_ASSERT_FALSE(reply);
+    EXPECT_TRUE(reply.error() == errc::protocol_error || reply.error() == errc::tls_failed) << reply.error().message();
+}
+
+CHORUS_TEST(client_over_http2, is_not_spoken_when_switched_off) {
+    mock_server server(get_executor(), mock_options().http2());
+    client llm = connect_to(get_executor(), server, client_options().protocol(http::protocol::http1));
+    EXPECT_EQ((co_await llm.complete(question(1))).text(), "echo: Question 1");
+    auto second = spawn(get_executor(), llm.try_complete(question(2)));
+    auto third = spawn(get_executor(), llm.try_complete(question(3)));
+    EXPECT_TRUE(co_await std::move(second));
+    EXPECT_TRUE(co_await std::move(third));
+    EXPECT_EQ(llm.pool_stats().opened, 2u);
+}
+#endif
 
 }  // namespace
 }  // namespace chorus

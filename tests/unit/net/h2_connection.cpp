@@ -55,8 +55,7 @@ class conversation {
         messages_.back().origin = {true, "host.example", 443};
         messages_.back().body = "question";
         limits_.push_back(caps);
-        return spawn(executor_,
-                     link->exchange(messages_.back(), limits_.back(), chorus::now(executor_) + caps.total));
+        return spawn(executor_, link->exchange(messages_.back(), limits_.back(), chorus::now(executor_) + caps.total));
     }
 
     std::shared_ptr<test_wire> wire;
