@@ -130,6 +130,7 @@ class pool_ledger {
     origin_entry* longest_unserved() noexcept;
     static waiting_one* front(origin_account& account) noexcept;
     static void* take_front(origin_account& account) noexcept;
+    static waiting_one& first_unserved(origin_account& account) noexcept;
     static bool lacks_connections(const origin_account& account) noexcept;
 
     pool_options options_;

@@ -219,6 +219,35 @@ TEST_F(pool_ledger_test, gives_the_room_of_a_released_connection_to_a_longer_wai
     EXPECT_EQ(opening.begin()->second, first);
 }
 
+TEST_F(pool_ledger_test, opens_first_for_who_waits_longest_without_a_connection_on_its_way) {
+    limit(2, 2);
+    learn(first);
+    learn(second);
+    const id busy = lease_new(second, 0);
+    acquire(first, 1);  // has a connection on its way
+    acquire(second, 2);
+    acquire(first, 3);
+    opening.clear();
+    release(busy, false);
+    ASSERT_EQ(opening.size(), 1u);
+    EXPECT_EQ(opening.begin()->second, second) << "2 came before 3";
+}
+
+TEST_F(pool_ledger_test, passes_over_empty_places_when_it_opens_a_connection) {
+    limit(1, 1);
+    learn(first);
+    const id busy = lease_new(first, 0);
+    const auto left = acquire(first, 1);
+    acquire(first, 2);
+    const auto left_too = acquire(first, 3);
+    ledger.abandon(first, left_too.ticket);
+    ledger.abandon(first, left.ticket);
+    ledger.release(busy, false, std::nullopt, now);
+    for (const auto& action : ledger.take_actions()) {
+        EXPECT_TRUE(action.kind != action_kind::open || action.waiter == &people[2]);
+    }
+}
+
 TEST_F(pool_ledger_test, replaces_a_connection_that_cannot_be_reused_when_somebody_waits) {
     limit(1, 1);
     const id broken = lease_new(first, 1);

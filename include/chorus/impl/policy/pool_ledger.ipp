@@ -249,12 +249,8 @@ CHORUS_DECL void pool_ledger::open_for_waiters() {
             free_ids_.pop_back();
         }
         connections_[id].origin = origin;
-        // Those before him in the queue have a connection on its way already.
         origin_account& account = origin->second;
-        const std::size_t served_before = account.connecting * account.capacity;
-        const waiting_one& cause = account.queue[std::min(served_before, account.queue.size() - 1)];
-        actions_.push_back(
-            {action_kind::open, id, cause.waiter ? cause.waiter : front(account)->waiter, &origin->first});
+        actions_.push_back({action_kind::open, id, first_unserved(account).waiter, &origin->first});
         ++account.connections;
         ++account.connecting;
         ++held_;
@@ -282,7 +278,7 @@ CHORUS_DECL pool_ledger::origin_entry* pool_ledger::longest_unserved() noexcept 
     for (origin_entry& entry : origins_) {
         origin_account& account = entry.second;
         if (!lacks_connections(account) || account.connections >= options_.max_connections_per_origin) continue;
-        const std::uint64_t first = front(account)->ticket;
+        const std::uint64_t first = first_unserved(account).ticket;
         if (chosen == nullptr || first < ticket) {
             chosen = &entry;
             ticket = first;
@@ -301,6 +297,15 @@ CHORUS_DECL void* pool_ledger::take_front(origin_account& account) noexcept {
     account.queue.pop_front();
     --account.waiting;
     return first;
+}
+
+/// Who waits longest of those whom no connection on its way will serve; there is one, see `lacks_connections`.
+CHORUS_DECL pool_ledger::waiting_one& pool_ledger::first_unserved(origin_account& account) noexcept {
+    std::size_t served = account.connecting * account.capacity;
+    if (account.queue.size() == account.waiting) return account.queue[served];  // nobody has left his place
+    auto one = account.queue.begin();
+    while (one->waiter == nullptr || served-- > 0) ++one;
+    return *one;
 }
 
 /// Whether more wait than the connections on their way will serve.
