@@ -34,6 +34,9 @@ find them open.
   --waves W           (default: 2)
 )";
 
+/// What a process may open here, less some for itself.
+constexpr std::size_t most_sockets = 19'000;
+
 struct fanout_settings : bench::settings {
     std::size_t requests = 100;
     std::size_t latency_ms = 200;
@@ -52,7 +55,8 @@ chorus::awaitable<void> watch(const chorus::client& llm, const bench::tally& cou
 
 chorus::awaitable<int> measure(const bench::target& server, const fanout_settings& wanted) {
     const auto here = co_await chorus::this_coro::executor;
-    auto options = chorus::client_options().max_connections(wanted.connections ? wanted.connections : wanted.requests);
+    const std::size_t needed = wanted.http2 ? std::min(wanted.requests, most_sockets) : wanted.requests;
+    auto options = chorus::client_options().max_connections(wanted.connections ? wanted.connections : needed);
     auto llm = server.make_client(here, options);
     bench::tally counts(wanted.requests * wanted.waves);
     std::vector<double> walls;

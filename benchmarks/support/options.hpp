@@ -20,6 +20,7 @@ inline constexpr std::string_view common_usage = R"(
   --ca FILE           the certificate authority of that server, if the system does not trust it
   --model NAME        the model to ask for (default: mock-model)
   --any-answer        counts any answer that is not empty (default: it must repeat the prompt, as the mock server does)
+  --http2             speaks HTTP/2 (default: HTTP/1.1)
   --json              prints one JSON object in place of a table
 )";
 
@@ -29,6 +30,7 @@ struct settings {
     std::string ca_file;
     std::string model = "mock-model";
     bool any_answer = false;
+    bool http2 = false;
     bool json = false;
 };
 
@@ -37,7 +39,7 @@ class option_reader {
  public:
     explicit option_reader(settings& into) {
         text("--url", into.url).text("--ca", into.ca_file).text("--model", into.model);
-        flag("--any-answer", into.any_answer).flag("--json", into.json);
+        flag("--any-answer", into.any_answer).flag("--http2", into.http2).flag("--json", into.json);
     }
 
     option_reader& number(std::string_view name, std::size_t& into, std::size_t least = 1) {

@@ -24,7 +24,7 @@ namespace bench {
 /// Forks a process that serves until this object ends or its own process dies. Made before any thread and any loop.
 class server_process {
  public:
-    explicit server_process(std::chrono::milliseconds latency) {
+    server_process(std::chrono::milliseconds latency, bool http2) {
         int ends[2];
         if (pipe(ends) != 0) throw std::runtime_error("no pipe to the mock server");
         const pid_t parent = getpid();
@@ -32,7 +32,7 @@ class server_process {
         if (child_ < 0) throw std::runtime_error("no process for the mock server");
         if (child_ == 0) {
             ::close(ends[0]);
-            serve(parent, latency, ends[1]);
+            serve(parent, latency, http2, ends[1]);
         }
         ::close(ends[1]);
         std::string words;
@@ -57,7 +57,7 @@ class server_process {
     const std::string& ca_pem() const noexcept { return ca_pem_; }
 
  private:
-    [[noreturn]] static void serve(pid_t parent, std::chrono::milliseconds latency, int report) {
+    [[noreturn]] static void serve(pid_t parent, std::chrono::milliseconds latency, bool http2, int report) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent) _exit(EXIT_FAILURE);  // it died before the line above
         ::signal(SIGINT, SIG_IGN);                     // Ctrl-C ends the parent, and the parent ends this process
@@ -66,7 +66,7 @@ class server_process {
             raise_descriptor_limit();
             boost::asio::io_context loop(1);
             chorus::testing::mock_options options;
-            options.latency(latency);
+            options.latency(latency).http2(http2);
             const chorus::testing::mock_server server(loop.get_executor(), options);
             const std::string words = server.base_url() + '\n' + server.ca_pem();
             if (::write(report, words.data(), words.size()) != static_cast<ssize_t>(words.size())) _exit(EXIT_FAILURE);

@@ -23,7 +23,7 @@ class target {
  public:
     target(const settings& wanted, std::chrono::milliseconds latency) : settings_(wanted) {
         if (wanted.url.empty() && !wanted.ca_file.empty()) throw std::invalid_argument("--ca needs --url");
-        if (wanted.url.empty()) server_.emplace(latency);
+        if (wanted.url.empty()) server_.emplace(latency, wanted.http2);
         pin_to(core::last);
         raise_descriptor_limit();
     }
@@ -41,6 +41,7 @@ class target {
             api.base_url(settings_.url);
         }
         options.tls(tls);
+        options.protocol(settings_.http2 ? chorus::http::protocol::http2 : chorus::http::protocol::http1);
         return chorus::client(ex, api, options);
     }
 
