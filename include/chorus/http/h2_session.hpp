@@ -19,8 +19,9 @@ namespace chorus::http {
 struct h2_options {
     std::uint32_t stream_window_bytes = 1024 * 1024;           ///< Of one response, before it is consumed.
     std::uint32_t connection_window_bytes = 16 * 1024 * 1024;  ///< Of all responses together.
-    std::uint32_t assumed_streams = 100;                       ///< The peer's limit, until its SETTINGS say otherwise.
-    std::size_t empty_frames = 1000;  ///< Frames in a row that bring nothing, before the peer counts as hostile.
+    std::uint32_t most_streams = 1000;    ///< At once on one connection, however many the peer allows.
+    std::uint32_t assumed_streams = 100;  ///< The peer's limit, until its SETTINGS say otherwise.
+    std::size_t empty_frames = 1000;      ///< Frames in a row that bring nothing, before the peer counts as hostile.
 };
 
 /// One client's side of an HTTP/2 connection (RFC 9113), on nghttp2. A pure machine: it is fed what was received, says
@@ -71,7 +72,7 @@ class h2_session {
     void ping();
     std::size_t pings_answered() const noexcept;
 
-    /// How many exchanges the peer allows at once.
+    /// How many exchanges may be under way at once; a peer that allows none for now lets one wait.
     std::size_t capacity() const noexcept;
     std::size_t open_streams() const noexcept;
     /// Whether a further exchange may begin: no GOAWAY, no error, stream numbers left.

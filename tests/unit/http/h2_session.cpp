@@ -122,6 +122,15 @@ TEST_F(h2_session_test, learns_from_settings_how_many_streams_the_peer_takes) {
     EXPECT_EQ(client.capacity(), 3u);
 }
 
+TEST_F(h2_session_test, takes_no_more_streams_than_it_wants_and_no_fewer_than_one) {
+    for (const auto& [allowed, taken] : {std::pair{4'000'000'000u, 1000u}, {0u, 1u}}) {
+        h2_session session;
+        h2_peer generous(allowed);
+        ASSERT_TRUE(session.feed(generous.send()));
+        EXPECT_EQ(session.capacity(), taken);
+    }
+}
+
 TEST_F(h2_session_test, keeps_interleaved_responses_apart) {
     const id first = submit(a);
     const id second = submit(b);

@@ -165,6 +165,22 @@ CHORUS_TEST(h2_connection, cancels_one_exchange_without_harm_to_the_others) {
     EXPECT_TRUE(talk.link->is_alive());
 }
 
+CHORUS_TEST(h2_connection, stops_listening_when_the_last_call_is_cancelled_and_goes_on_with_the_next) {
+    conversation talk(*this);
+    CO_ASSERT_TRUE(co_await talk.open());
+    auto goes = talk.ask();
+    co_await talk.settle();
+    goes.cancel();
+    co_await talk.settle();
+    EXPECT_FALSE(talk.wire->is_waiting()) << "the wait would keep the loop from ending";
+    EXPECT_EQ(test_clock().pending(), 0u);
+    auto next = talk.ask();
+    co_await talk.settle();
+    talk.server.respond(3, ok, "fine");
+    co_await talk.settle();
+    CO_ASSERT_TRUE(co_await std::move(next));
+}
+
 CHORUS_TEST(h2_connection, limits_each_exchange_by_itself) {
     conversation talk(*this);
     CO_ASSERT_TRUE(co_await talk.open());

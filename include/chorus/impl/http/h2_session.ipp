@@ -163,7 +163,8 @@ class h2_session::machine {
     std::size_t pings_answered() const noexcept { return pings_answered_; }
 
     std::size_t capacity() const noexcept {
-        return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+        return std::clamp(nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS), 1u,
+                          options_.most_streams);
     }
     std::size_t open_streams() const noexcept { return open_; }
     bool is_accepting() const noexcept {

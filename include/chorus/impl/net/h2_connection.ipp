@@ -130,6 +130,11 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
             session_.cancel(one.stream);
             schedule_flush();
         }
+        // With nobody left to hear for, the wait would keep the loop from ending.
+        if (first_ == nullptr && is_listening_) {
+            silence_.clear();
+            stream_->cancel();
+        }
     }
 
     // --- output: gathered over one turn of the loop, so that many requests share a write ---
@@ -181,7 +186,7 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
         const readiness what = step.status == io_status::want_read ? readiness::read : readiness::write;
         stream_->async_wait_ready(what, [self = shared_from_this()](boost::system::error_code failure) {
             self->is_writing_ = false;
-            if (failure) return self->lose(failure);
+            if (failure && failure != asio::error::operation_aborted) return self->lose(failure);
             self->flush();
         });
     }
@@ -204,6 +209,10 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
     void hear(boost::system::error_code failure) {
         is_listening_ = false;
         if (is_broken_) return;
+        if (failure == asio::error::operation_aborted) {
+            if (first_ != nullptr) listen();
+            return;
+        }
         if (failure) return lose(failure);
         last_heard_ = limits_.now();
         read_all();
