@@ -25,11 +25,11 @@ namespace chorus {
 
 /// Sends chat requests to one provider over pooled connections, as many at once as the pool allows.
 ///
+/// Errors: what is wrong with the options (a key, a URL, a certificate file) is the error of each call.
+/// Lifetimes: the client may go while calls are under way: they fail with `errc::client_closed`.
 /// Executor: a client belongs to the executor it was made with, whose handlers run one at a time: an `io_context` run
 /// by one thread, or a strand. Calls are awaited there; `async_complete` may be called from any thread. To use more
 /// cores, run a loop and a client a thread.
-/// Lifetimes: the client may go while calls are under way: they fail with `errc::client_closed`.
-/// Errors: what is wrong with the options (a key, a URL, a certificate file) is the error of each call.
 ///
 ///     chorus::client llm(co_await chorus::this_coro::executor, chorus::openai());
 ///     auto reply = co_await llm.complete(chorus::chat_request("gpt-4o-mini").user("Why is the sky blue?"));

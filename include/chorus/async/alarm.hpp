@@ -16,9 +16,8 @@ namespace chorus {
 /// Once `clear` or the destructor has returned, the function is not called any more, even if the time has passed
 /// already. The function may set or destroy the alarm.
 ///
-/// Executor: an alarm is used from one thread at a time, which is its executor's: a loop run by one thread, or a
-/// strand. Lifetimes: an alarm does not outlive the execution context of its executor. While it is set, the context has
-/// work.
+/// Lifetimes: an alarm does not outlive the execution context of its executor. While it is set, the context has work.
+/// Executor: an alarm is used from one thread at a time, which is its executor's: a loop run by one thread, or a strand.
 ///
 ///     chorus::alarm idle(executor);
 ///     idle.set<&connection::on_idle>(idle.now() + 30s, this);

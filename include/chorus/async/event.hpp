@@ -11,8 +11,8 @@ namespace chorus {
 
 /// A flag that coroutines can wait for.
 ///
-/// Executor: used from one thread at a time, as are the coroutines that wait: a loop run by one thread, or a strand.
 /// Lifetimes: its destructor makes those still waiting throw `operation_aborted`.
+/// Executor: used from one thread at a time, as are the coroutines that wait: a loop run by one thread, or a strand.
 ///
 ///     chorus::event ready;
 ///     co_await ready.wait();                           // another coroutine calls ready.set()

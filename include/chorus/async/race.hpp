@@ -175,8 +175,8 @@ awaitable<race_outcome<State>> race_in_coroutine(Calls calls) {
 ///
 /// Elements: `awaitable<T>` gives `race_result<T>` and throws. `awaitable<result<T>>` gives `result<race_result<T>>`; a
 /// failed result does not win.
-/// Errors: `errc::invalid_argument` if there are none.
 /// Cancellation: cancels all, waits for their end, throws `operation_aborted` unless one had won before.
+/// Errors: `errc::invalid_argument` if there are none.
 /// Executor: children run on that of the awaiting coroutine, which must run one handler at a time.
 ///
 ///     auto [index, answer] = co_await chorus::race(std::move(same_question_to_three_servers));

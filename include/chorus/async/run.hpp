@@ -51,9 +51,11 @@ struct main_receiver {
 /// Cancellation: the first SIGINT or SIGTERM cancels the main coroutine, from then on the signals have their default
 /// action, so that a second one kills, even if the loop is blocked; that default action stays when `run` has returned.
 /// A main coroutine of `void` or `int` that ends as cancelled in this way makes `run` return 128 + the number of the
-/// signal (130 for SIGINT), as shells expect. Errors: throws what the coroutine threw, or what escaped from another
-/// handler of the loop. Lifetimes: the value must not refer to the loop. Executor: the calling thread runs the loop;
-/// any number of threads may have a `run` of their own. A program with an own loop spawns its coroutines there instead.
+/// signal (130 for SIGINT), as shells expect.
+/// Errors: throws what the coroutine threw, or what escaped from another handler of the loop.
+/// Lifetimes: the value must not refer to the loop.
+/// Executor: the calling thread runs the loop; any number of threads may have a `run` of their own. A program with an
+/// own loop spawns its coroutines there instead.
 ///
 ///     chorus::awaitable<void> co_main() { co_await chorus::sleep_for(1s); }
 ///     int main() { return chorus::run(co_main()); }

@@ -17,8 +17,8 @@ class semaphore_state;
 
 /// Lends out a fixed number of permits. Waiters are served strictly in the order they came; nobody overtakes.
 ///
-/// Executor: used from one thread at a time, as are the coroutines that wait: a loop run by one thread, or a strand.
 /// Lifetimes: permits may outlive the semaphore. Its destructor makes those still waiting throw `operation_aborted`.
+/// Executor: used from one thread at a time, as are the coroutines that wait: a loop run by one thread, or a strand.
 ///
 ///     chorus::semaphore at_most(8);
 ///     auto permit = co_await at_most.acquire();        // given back when `permit` leaves its scope

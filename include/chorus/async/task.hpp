@@ -103,10 +103,10 @@ awaitable<T> join_task(typed_task_state<T>& state, [[maybe_unused]] task_owner o
 /// an awaitable goes: `co_await std::move(t)`, `gather(std::move(a), std::move(b))`, `with_timeout`.
 ///
 /// Awaiting gives the value, or throws what the task threw. A handle that goes, awaited or not, cancels what still
-/// runs; nobody is told how that ended. `detach` lets the task live on. Cancellation of the awaiting coroutine: cancels
-/// the task, waits for its end, throws `operation_aborted`. Lifetimes: the handle may outlive the task. What the
-/// coroutine refers to must live until the task has ended. Executor: one that runs one handler at a time; the handle is
-/// used there.
+/// runs; nobody is told how that ended. `detach` lets the task live on.
+/// Cancellation: of the awaiting coroutine cancels the task, waits for its end, and throws `operation_aborted`.
+/// Lifetimes: the handle may outlive the task. What the coroutine refers to must live until the task has ended.
+/// Executor: one that runs one handler at a time; the handle is used there.
 ///
 ///     chorus::task<std::string> answer = co_await chorus::spawn(ask("Why?"));
 ///     co_await do_something_else();

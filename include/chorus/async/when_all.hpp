@@ -168,8 +168,9 @@ awaitable<when_all_outcome<State>> when_all_in_coroutine(Calls calls) {
 /// Completes when all have ended, at once if there are none.
 /// Elements: `awaitable<T>` gives `std::vector<T>` (nothing for void) and throws the failure as it was thrown.
 /// `awaitable<result<T>>` gives `result<std::vector<T>>`; a failed result is a failure, and so is an exception: both
-/// are returned as the error. Cancellation: cancels all, waits for their end, throws `operation_aborted` unless one had
-/// failed before. Executor: children run on that of the awaiting coroutine, which must run one handler at a time.
+/// are returned as the error.
+/// Cancellation: cancels all, waits for their end, throws `operation_aborted` unless one had failed before.
+/// Executor: children run on that of the awaiting coroutine, which must run one handler at a time.
 ///
 ///     for (const std::string& page : co_await chorus::when_all(std::move(downloads))) index(page);
 template <detail::awaitable_type A>

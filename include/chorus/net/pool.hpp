@@ -47,8 +47,8 @@ class lease {
 /// Carries out what the ledger decides: opens and closes connections, resumes who waited. Connections whose time is
 /// over are closed when the pool is used next: an alarm for them would keep the loop from ending.
 ///
-/// Executor: everything happens on the executor given, which is used by one thread at a time.
 /// Lifetimes: owned by a shared pointer, which each call in flight shares.
+/// Executor: everything happens on the executor given, which is used by one thread at a time.
 class pool : public std::enable_shared_from_this<pool> {
  public:
     /// Opens a connection: a function so that tests open what they like.

@@ -52,9 +52,9 @@ struct resolver_options {
 
 /// Resolves host names through the system, so that its files and name servers count.
 ///
+/// Lifetimes: its destructor makes those still waiting complete with `errc::cancelled`.
 /// Executor: used from the thread of the executor it is made with. Each look-up blocks a thread of its own, for the
 /// system offers no way to interrupt one; nobody waits for that thread, not even the end of the program.
-/// Lifetimes: its destructor makes those still waiting complete with `errc::cancelled`.
 class resolver {
  public:
     /// What asks the system. Called on another thread.

@@ -34,7 +34,8 @@ class step_operation;
 /// `asio::ssl::error::stream_truncated`: an attacker can cause it, but HTTP servers do it too, and whether a message
 /// was complete is for its reader to say.
 ///
-/// Executor: the socket's. Lifetimes: the stream is not moved, and outlives the waits on it.
+/// Lifetimes: the stream is not moved, and outlives the waits on it.
+/// Executor: the socket's.
 class tls_stream final : public stream {
  public:
     using executor_type = executor;
