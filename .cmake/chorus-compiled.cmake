@@ -12,6 +12,9 @@ if(NOT TARGET chorus::compiled)
     if(CMAKE_CXX_COMPILER_ID STREQUAL GNU)
         # g++ warns of coroutine frames that hold a lambda in an included file. This file is included once in a program.
         target_compile_options(chorus_compiled PRIVATE -Wno-subobject-linkage)
+        # In position-independent code g++ inlines no function that another library could replace, unless told that none
+        # will. Clang takes that for granted.
+        target_compile_options(chorus_compiled PRIVATE -fno-semantic-interposition)
     endif()
     unset(chorus_unit)
 endif()

@@ -48,19 +48,27 @@ class target {
     /// Sends request number `index` and counts what comes back.
     chorus::awaitable<void> ask(chorus::client& llm, std::size_t index, tally& counts) const {
         const auto started = std::chrono::steady_clock::now();
-        std::string prompt = "Question number " + std::to_string(index);
         counts.begin();
-        const auto reply = co_await llm.try_complete(chorus::chat_request(settings_.model).user(prompt));
-        if (!reply) {
-            counts.fail(reply.error().message());
-        } else if (settings_.any_answer ? reply->text().empty() : reply->text().find(prompt) == std::string::npos) {
-            counts.fail("the answer to \"" + prompt + "\" is \"" + std::string(reply->text()) + '"');
+        const auto reply = co_await llm.try_complete(question(index));
+        if (const std::string problem = problem_of(reply, index); !problem.empty()) {
+            counts.fail(problem);
         } else {
             counts.succeed(std::chrono::steady_clock::now() - started);
         }
     }
 
  private:
+    static std::string prompt(std::size_t index) { return "Question number " + std::to_string(index); }
+    chorus::chat_request question(std::size_t index) const {
+        return chorus::chat_request(settings_.model).user(prompt(index));
+    }
+    std::string problem_of(const chorus::result<chorus::chat_response>& reply, std::size_t index) const {
+        if (!reply) return reply.error().message();
+        const std::string asked = prompt(index);
+        if (settings_.any_answer ? !reply->text().empty() : reply->text().find(asked) != std::string::npos) return {};
+        return "the answer to \"" + asked + "\" is \"" + std::string(reply->text()) + '"';
+    }
+
     const settings& settings_;
     std::optional<server_process> server_;
 };

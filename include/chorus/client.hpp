@@ -92,6 +92,7 @@ class client {
  private:
     struct state;
 
+    static result<http::request> encode(const state& shared, const chat_request& request);
     static awaitable<result<chat_response>> call(std::shared_ptr<state> shared, chat_request request);
     static awaitable<void> close(std::shared_ptr<state> shared);
     static awaitable<chat_response> call_or_throw(std::shared_ptr<state> shared, chat_request request);

@@ -7,6 +7,7 @@
 
 #include <chorus/impl/async/alarm.ipp>
 #include <chorus/impl/async/children.ipp>
+#include <chorus/impl/async/deadline_list.ipp>
 #include <chorus/impl/async/event.ipp>
 #include <chorus/impl/async/loop_monitor.ipp>
 #include <chorus/impl/async/offload.ipp>

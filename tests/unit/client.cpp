@@ -53,7 +53,7 @@ chat_request question() {
 /// Holds every request until it is told to fail.
 class silent_transport final : public net::transport {
  public:
-    awaitable<result<http::response>> send(http::request, http::limits) override {
+    awaitable<result<void>> send(const http::request&, const http::limits&, http::response&) override {
         co_await sleep_for(24h);
         co_return error(errc::deadline_exceeded);
     }

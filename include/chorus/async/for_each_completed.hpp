@@ -143,7 +143,6 @@ class for_each_state final : public children {
         } catch (...) {
             to.failure(std::current_exception());
         }
-        co_await this_coro::throw_if_cancelled(false);  // see children::start
     }
 
     void drain() {
@@ -179,7 +178,6 @@ class for_each_state final : public children {
         } catch (...) {
             stop(std::current_exception());
         }
-        co_await this_coro::throw_if_cancelled(false);  // see children::start
     }
 
     void append(place& done) noexcept {

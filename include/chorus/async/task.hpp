@@ -24,7 +24,7 @@ namespace detail {
 /// What a running task and its handle share. The task holds it while it runs.
 class task_state : public children {
  public:
-    using children::children;
+    explicit task_state(executor where);
 
     void run(std::shared_ptr<task_state> self, awaitable<void> body);
     void cancel() { children::cancel(); }
@@ -38,6 +38,7 @@ class task_state : public children {
 
  private:
     child place_;
+    executor work_;  // while the task runs, its loop does not end
     std::shared_ptr<task_state> self_;
     bool detached_ = false;
 };

@@ -16,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace chorus {
@@ -89,12 +90,19 @@ struct chat_completion {
     chorus::usage usage;
 };
 
-/// A response to a chat request. A value. No accessor throws but `raw`, which allocates.
+/// A response to a chat request. A value of the size of a pointer that never changes: copies share what they hold. No
+/// accessor throws but `raw`, which allocates.
 class chat_response {
  public:
-    chat_response() = default;
+    /// Reads the rate limits out of headers received at a given time: each provider has its own.
+    using rate_limit_parser = chorus::rate_limits (*)(const http::headers&,
+                                                      std::chrono::system_clock::time_point) noexcept;
+
+    /// Empty.
+    chat_response() noexcept = default;
     /// Joins what a provider decoded with the response that it came from.
-    chat_response(chat_completion decoded, http::response received, const rate_limits& limits = {});
+    chat_response(chat_completion decoded, http::response received, rate_limit_parser parse_rate_limits = nullptr,
+                  std::chrono::system_clock::time_point received_at = {});
 
     /// The first choice: its text, why it ended, its refusal and its reasoning. Empty where there is none.
     std::string_view text() const noexcept;
@@ -102,32 +110,34 @@ class chat_response {
     std::string_view refusal() const noexcept;
     std::string_view reasoning() const noexcept;
 
-    const std::vector<choice>& choices() const noexcept { return decoded_.choices; }
-    const chorus::usage& usage() const noexcept { return decoded_.usage; }
-    const std::string& id() const noexcept { return decoded_.id; }
-    const std::string& model() const noexcept { return decoded_.model; }
-    std::optional<std::chrono::sys_seconds> created() const noexcept { return decoded_.created; }
-    const std::string& service_tier() const noexcept { return decoded_.service_tier; }
-    const std::string& system_fingerprint() const noexcept { return decoded_.system_fingerprint; }
+    const std::vector<choice>& choices() const noexcept;
+    const chorus::usage& usage() const noexcept;
+    const std::string& id() const noexcept;
+    const std::string& model() const noexcept;
+    std::optional<std::chrono::sys_seconds> created() const noexcept;
+    const std::string& service_tier() const noexcept;
+    const std::string& system_fingerprint() const noexcept;
 
     /// The id to give to the server's support, from the headers; empty where there is none.
     std::string_view request_id() const noexcept;
-    const chorus::rate_limits& rate_limits() const noexcept;
-    const http::timing& timing() const noexcept { return received_.timing; }
-    const http::headers& headers() const noexcept { return received_.headers; }
-    int http_status() const noexcept { return received_.status; }
+    /// What the server says of its limits. The headers are parsed on each call.
+    chorus::rate_limits rate_limits() const noexcept;
+    const http::timing& timing() const noexcept;
+    const http::headers& headers() const noexcept;
+    int http_status() const noexcept;
 
     /// The body as received.
-    const std::string& raw_text() const noexcept { return received_.body; }
+    const std::string& raw_text() const noexcept;
     /// The body as JSON, with the fields that this library does not know. It is parsed on each call: include
     /// <nlohmann/json.hpp> and keep the value. Text that is not UTF-8 has become U+FFFD.
     template <class Json = nlohmann::json>
     Json raw() const;
 
  private:
-    chat_completion decoded_;
-    http::response received_;
-    std::shared_ptr<const chorus::rate_limits> limits_;
+    struct contents;
+    const contents& parts() const noexcept;
+
+    std::shared_ptr<const contents> contents_;
 };
 
 /// The id of a request in the headers of its response: the provider's own, else that of the network before it.

@@ -27,17 +27,43 @@ struct h2_options {
 /// One client's side of an HTTP/2 connection (RFC 9113), on nghttp2. A pure machine: it is fed what was received, says
 /// what to send, and reports how each exchange ended.
 class h2_session {
- public:
-    /// Names an exchange that has not completed.
-    struct stream;
+    class machine;
 
-    /// How one exchange ended.
-    struct completion {
-        void* exchange = nullptr;
-        /// The response, or: `errc::refused`, when the peer promises that it has not processed the request;
-        /// `errc::connection_lost` and `errc::truncated` before and after the response began; `errc::protocol_error`;
-        /// the errors of the limits.
-        result<response> outcome;
+ public:
+    /// One exchange. It belongs to the caller, who cancels it if it goes before it has completed.
+    class stream {
+     public:
+        /// Lifetimes: request, limits and response outlive the exchange. The body is sent from where it is, and the
+        /// answer written to where it is to be.
+        stream(const request& message, const limits& caps, response& answer) noexcept
+            : message_(message), caps_(caps), answer_(answer), unsent_(message.body) {}
+        stream(const stream&) = delete;
+        stream& operator=(const stream&) = delete;
+
+        /// What went wrong, when it has completed: `errc::refused`, when the peer promises that it has not processed
+        /// the request; `errc::connection_lost` and `errc::truncated` before and after the response began;
+        /// `errc::protocol_error`; the errors of the limits. Success is an error without a code.
+        error failure;
+
+     protected:
+        ~stream() = default;
+
+     private:
+        friend class machine;
+
+        const request& message_;
+        const limits& caps_;
+        response& answer_;
+        std::string_view unsent_;  // of the body
+        std::size_t announced_bytes_ = 0;
+        stream* previous_ = nullptr;
+        stream* next_ = nullptr;
+        std::int32_t id_ = 0;
+        errc broken_limit_{};
+        bool is_open_ = false;
+        bool was_not_sent_ = false;
+        bool has_begun_ = false;    // the response
+        bool is_complete_ = false;  // likewise
     };
 
     explicit h2_session(const h2_options& options = {});
@@ -45,13 +71,12 @@ class h2_session {
     h2_session(const h2_session&) = delete;
     h2_session& operator=(const h2_session&) = delete;
 
-    /// Begins an exchange. `exchange` comes back in its completion, and in `first_bytes`.
-    /// Lifetimes: `message` outlives the exchange, or is cancelled before it goes: its body is sent from where it is.
+    /// Begins an exchange.
     /// Errors: `errc::refused` when the connection takes no more streams.
-    result<stream*> submit(const request& message, const limits& caps, void* exchange);
+    result<void> submit(stream& one);
 
     /// Forgets an exchange: no completion follows, and the peer is told if the stream is still open.
-    void cancel(stream* one) noexcept;
+    void cancel(stream& one) noexcept;
 
     /// Takes what was received, all of it.
     /// Errors: `errc::protocol_error` for a peer that breaks the protocol or floods: what has to be sent still tells
@@ -65,8 +90,8 @@ class h2_session {
     bool append_output(std::string& out, std::size_t enough = 64 * 1024);
 
     /// The exchanges that ended since the last call, and those whose response began.
-    std::vector<completion> take_completions() noexcept;
-    std::vector<void*> take_first_bytes() noexcept;
+    std::vector<stream*> take_completions() noexcept;
+    std::vector<stream*> take_first_bytes() noexcept;
 
     /// Asks the peer for a sign of life; `pings_answered` counts them.
     void ping();
@@ -77,6 +102,8 @@ class h2_session {
     std::size_t open_streams() const noexcept;
     /// Whether a further exchange may begin: no GOAWAY, no error, stream numbers left.
     bool is_accepting() const noexcept;
+    /// Whether the peer has said in its GOAWAY that it has taken up streams, which end in order.
+    bool has_taken_up_streams() const noexcept;
     /// Whether the peer's SETTINGS have arrived, so that `capacity` is what it says.
     bool has_settings() const noexcept;
 
@@ -84,7 +111,6 @@ class h2_session {
     void shut_down();
 
  private:
-    class machine;
     std::unique_ptr<machine> machine_;
 };
 

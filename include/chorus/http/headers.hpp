@@ -10,6 +10,9 @@
 
 namespace chorus::http {
 
+/// What the fields of most responses fit into: room for them is made at once.
+inline constexpr std::size_t usual_head_bytes = 512;
+
 /// One field, as views into the block that holds it.
 struct header {
     std::string_view name;

@@ -82,23 +82,28 @@ CHORUS_DECL const executor& client::home_of(const state& shared) noexcept {
     return shared.home;
 }
 
+CHORUS_DECL result<http::request> client::encode(const state& shared, const chat_request& request) {
+    if (!detail::runs_here(shared.home)) return error(errc::wrong_thread);
+    if (!shared.transport) return shared.transport.error();
+    return shared.api->encode(request);
+}
+
 CHORUS_DECL awaitable<result<chat_response>> client::call(std::shared_ptr<state> shared, chat_request request) {
-    if (!detail::runs_here(shared->home)) co_return error(errc::wrong_thread);
-    if (!shared->transport) co_return shared->transport.error();
-    auto encoded = shared->api->encode(request);
-    if (!encoded) co_return encoded.error();
+    auto message = encode(*shared, request);
+    if (!message) co_return message.error();
     http::limits limits = shared->limits;
     if (const auto& own = request.options().timeout) limits.total = *own;
     request = {};  // it is in the encoded body now; a call that waits holds it once
-    result<http::response> response = error(errc::cancelled);
+    http::response answer;
+    result<void> sent;
     try {
-        response = co_await (*shared->transport)->send(std::move(*encoded), limits);
+        sent = co_await (*shared->transport)->send(*message, limits, answer);
     } catch (...) {
         // A cancellation that meets a completion on its way makes the next await throw, whichever it is.
-        response = error::from_exception(std::current_exception());
+        sent = error::from_exception(std::current_exception());
     }
-    if (!response) co_return response.error();
-    co_return shared->api->decode(std::move(*response), std::chrono::system_clock::now());
+    if (!sent) co_return sent.error();
+    co_return shared->api->decode(std::move(answer), std::chrono::system_clock::now());
 }
 
 CHORUS_DECL awaitable<chat_response> client::call_or_throw(std::shared_ptr<state> shared, chat_request request) {

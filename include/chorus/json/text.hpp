@@ -29,11 +29,8 @@ std::string repaired(std::string_view document);
 namespace detail {
 
 /// Finds the first byte that a JSON string cannot hold as it is: a quote, a backslash or a control character.
-/// `bytes_seen` collects the bits of the bytes before it; its high bits tell whether all were ASCII.
-const char* find_special(const char* first, const char* last, std::uint64_t& bytes_seen) noexcept;
-
-/// The high bit of each byte of a word.
-inline constexpr std::uint64_t high_bits = 0x8080808080808080u;
+/// Clears `is_ascii` if a byte before it is not ASCII.
+const char* find_special(const char* first, const char* last, bool& is_ascii) noexcept;
 
 /// Reads the four digits of a `\u` escape; -1 if they are none.
 std::int32_t read_hex4(const char* first, const char* last) noexcept;

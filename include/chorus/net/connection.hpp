@@ -20,18 +20,22 @@ class connection {
     /// How many exchanges it carries at once.
     virtual std::size_t capacity() const noexcept = 0;
 
-    /// Sends a request and completes with the whole response. `deadline` bounds it all.
+    /// Sends a request and completes when `answer` holds the whole response. `deadline` bounds it all.
     /// Cancellation: terminal; the connection is then not reusable.
     /// Errors: see `errc`; `errc::connection_lost` means that no byte of a response came.
     /// Lifetimes: the arguments outlive the operation.
-    virtual awaitable<result<http::response>> exchange(const http::request& message, const http::limits& caps,
-                                                       std::chrono::steady_clock::time_point deadline) = 0;
+    virtual awaitable<result<void>> exchange(const http::request& message, const http::limits& caps,
+                                             std::chrono::steady_clock::time_point deadline,
+                                             http::response& answer) = 0;
 
     /// Fails the exchanges under way with `reason`, and closes.
     virtual void abort(errc reason) noexcept = 0;
 
     /// Whether another exchange may begin as far as this side knows: what was begun ended in order.
     virtual bool is_reusable() const noexcept = 0;
+
+    /// Whether the peer has taken up any exchange, as far as it has said.
+    virtual bool has_been_of_use() const noexcept { return use.answered > 0; }
 
     /// Looks whether the peer has closed the connection meanwhile; if so it is not reusable any more.
     virtual bool is_alive() noexcept = 0;
@@ -42,8 +46,13 @@ class connection {
     /// How long it took to open: its dns, connect and tls stages, and whether the TLS session was resumed.
     http::timing opening;
 
-    /// How many exchanges have begun on it.
-    std::size_t served = 0;
+    /// What the pool and the transport have made of it. The connection itself does not look at it.
+    struct use_counts {
+        std::size_t leases = 0;     ///< Given so far.
+        std::size_t under_way = 0;  ///< Of those, not yet returned.
+        std::size_t answered = 0;   ///< Exchanges that ended with a response.
+    };
+    use_counts use;
 };
 
 }  // namespace chorus::net

@@ -21,8 +21,8 @@ class h1_connection final : public connection {
     ~h1_connection() override;
 
     std::size_t capacity() const noexcept override { return 1; }
-    awaitable<result<http::response>> exchange(const http::request& message, const http::limits& caps,
-                                               clock::time_point deadline) override;
+    awaitable<result<void>> exchange(const http::request& message, const http::limits& caps, clock::time_point deadline,
+                                     http::response& answer) override;
     void abort(errc reason) noexcept override;
     bool is_reusable() const noexcept override { return reusable_; }
     bool is_alive() noexcept override;

@@ -35,10 +35,11 @@ class h2_connection final : public connection {
     awaitable<result<void>> prepare();
 
     std::size_t capacity() const noexcept override;
-    awaitable<result<http::response>> exchange(const http::request& message, const http::limits& caps,
-                                               clock::time_point deadline) override;
+    awaitable<result<void>> exchange(const http::request& message, const http::limits& caps, clock::time_point deadline,
+                                     http::response& answer) override;
     void abort(errc reason) noexcept override;
     bool is_reusable() const noexcept override;
+    bool has_been_of_use() const noexcept override;
     bool is_alive() noexcept override;
 
  private:

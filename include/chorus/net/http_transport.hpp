@@ -25,10 +25,12 @@ class http_transport final : public transport, public std::enable_shared_from_th
 
     ~http_transport() override;
 
-    /// As `transport::send`. A request that was sent on a reused connection, and of which no byte of a response came,
-    /// is sent once more: the server had closed the connection while it was idle. So is one that an HTTP/2 server
-    /// refused unprocessed, some times.
-    awaitable<result<http::response>> send(http::request request, http::limits limits) override;
+    /// As `transport::send`. A request that was sent on a connection which had been idle, and of which no byte of a
+    /// response came, is sent again: the server had closed the connection meanwhile. So is one that an HTTP/2 server
+    /// says it has not processed: some times, and without limit as long as each connection gets something done before
+    /// the server's GOAWAY.
+    awaitable<result<void>> send(const http::request& message, const http::limits& caps,
+                                 http::response& answer) override;
     net::pool_stats pool_stats() const override { return pool_->stats(); }
     awaitable<void> close() override { return pool_->close(); }
     void abort() noexcept override { pool_->abort(); }

@@ -37,8 +37,7 @@ class lease {
 
  private:
     friend class pool;
-    lease(pool& owner, policy::pool_ledger::connection_id connection) noexcept
-        : pool_(&owner), connection_(connection) {}
+    lease(pool& owner, policy::pool_ledger::connection_id connection) noexcept;
 
     pool* pool_ = nullptr;
     policy::pool_ledger::connection_id connection_ = policy::pool_ledger::no_connection;

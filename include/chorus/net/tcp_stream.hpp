@@ -15,7 +15,7 @@ class tcp_stream final : public stream {
 
     io_result read_some(std::span<char> buffer) noexcept override;
     io_result write_some(std::span<const char> bytes) noexcept override;
-    void async_wait_ready(readiness what, wait_handler handler) override;
+    void async_wait_ready(readiness what, ready_handler handler) override;
     void cancel() noexcept override;
     void close() noexcept override;
     bool is_idle_and_open() noexcept override;

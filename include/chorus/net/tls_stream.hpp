@@ -66,7 +66,7 @@ class tls_stream final : public stream {
 
     io_result read_some(std::span<char> buffer) noexcept override;
     io_result write_some(std::span<const char> bytes) noexcept override;
-    void async_wait_ready(readiness what, wait_handler handler) override;
+    void async_wait_ready(readiness what, ready_handler handler) override;
     bool has_buffered() const noexcept override;
     void cancel() noexcept override;
     void close() noexcept override;
@@ -135,9 +135,9 @@ class step_operation {
         outcome_ = step();
         switch (outcome_.status) {
             case io_status::want_read:
-                return stream_.async_wait_ready(readiness::read, std::move(self));
+                return stream_.async_wait_ready(readiness::read, ready_handler(std::move(self)));
             case io_status::want_write:
-                return stream_.async_wait_ready(readiness::write, std::move(self));
+                return stream_.async_wait_ready(readiness::write, ready_handler(std::move(self)));
             case io_status::end:
                 outcome_.error = asio::error::eof;
                 break;

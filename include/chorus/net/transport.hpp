@@ -24,10 +24,12 @@ class transport {
  public:
     virtual ~transport() = default;
 
-    /// Sends a request and completes with its whole response, whatever its status.
+    /// Sends a request and completes when `answer` holds its whole response, whatever its status.
     /// Cancellation: terminal; nothing of the request is left behind.
     /// Errors: of connecting, sending and receiving, each with its phase. An error status is not an error here.
-    virtual awaitable<result<http::response>> send(http::request request, http::limits limits) = 0;
+    /// Lifetimes: the arguments outlive the operation.
+    virtual awaitable<result<void>> send(const http::request& message, const http::limits& caps,
+                                         http::response& answer) = 0;
 
     /// The counts of the pool; zeros where there is none.
     virtual net::pool_stats pool_stats() const { return {}; }

@@ -23,11 +23,15 @@ class fake_transport final : public net::transport {
 
     explicit fake_transport(answer reply) : reply_(std::move(reply)) {}
 
-    awaitable<result<http::response>> send(http::request request, http::limits limits) override {
-        requests.push_back(std::move(request));
-        last_limits = limits;
+    awaitable<result<void>> send(const http::request& message, const http::limits& caps,
+                                 http::response& into) override {
+        requests.push_back(message);
+        last_limits = caps;
         if (closed_) co_return error(errc::client_closed);
-        co_return reply_(requests.back());
+        auto reply = reply_(requests.back());
+        if (!reply) co_return reply.error();
+        into = std::move(*reply);
+        co_return result<void>();
     }
     awaitable<void> close() override {
         closed_ = true;

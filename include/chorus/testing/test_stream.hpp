@@ -51,15 +51,15 @@ class test_wire : public std::enable_shared_from_this<test_wire> {
     bool breaks_now();
     bool hesitates_now(bool& hesitated);
     bool has_input() const noexcept { return !input_.empty() || ended_ || failure_; }
-    void resume(net::stream::wait_handler& waiter, boost::system::error_code outcome);
+    void resume(net::ready_handler& waiter, boost::system::error_code outcome);
     void resume_all(boost::system::error_code outcome);
 
     executor executor_;
     std::string input_;
     bool ended_ = false;
     std::optional<boost::system::error_code> failure_;
-    net::stream::wait_handler waits_for_read_;
-    net::stream::wait_handler waits_for_write_;
+    net::ready_handler waits_for_read_;
+    net::ready_handler waits_for_write_;
     bool read_hesitated_ = false;
     bool write_hesitated_ = false;
 };

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <string>
 
 namespace {
@@ -62,17 +63,26 @@ TEST(chat_response, finds_the_request_id_of_any_provider) {
     EXPECT_EQ(find_request_id(headers), "openai");
 }
 
+/// As a provider reads them: out of its own headers, against the time of the response.
+rate_limits half_of_the_time(const http::headers& headers, std::chrono::system_clock::time_point received_at) noexcept {
+    rate_limits limits;
+    limits.tokens.remaining = static_cast<std::int64_t>(headers.get("tokens").size());
+    limits.tokens.reset = std::chrono::duration_cast<std::chrono::milliseconds>(received_at.time_since_epoch()) / 2;
+    return limits;
+}
+
 TEST(chat_response, keeps_headers_timing_and_limits) {
     http::response received{200, {}, "{}", {}};
     received.headers.add("x-request-id", "req_1");
     received.timing.reused = true;
-    rate_limits limits;
-    limits.tokens.remaining = 5;
-    const chat_response response({}, received, limits);
+    received.headers.add("tokens", "#####");
+    const std::chrono::system_clock::time_point received_at(std::chrono::seconds(4));
+    const chat_response response({}, received, &half_of_the_time, received_at);
     const chat_response copy = response;
     EXPECT_EQ(copy.request_id(), "req_1");
     EXPECT_TRUE(copy.timing().reused);
     EXPECT_EQ(copy.rate_limits().tokens.remaining, 5);
+    EXPECT_EQ(copy.rate_limits().tokens.reset, std::chrono::seconds(2));
     EXPECT_EQ(copy.http_status(), 200);
 }
 

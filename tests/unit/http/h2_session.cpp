@@ -9,6 +9,7 @@
 #include <cstring>
 #include <deque>
 #include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -22,6 +23,17 @@ using testing_support::fields;
 using testing_support::h2_peer;
 using id = std::int32_t;
 
+/// An exchange with all that it refers to.
+struct question final : h2_session::stream {
+    question(const request& message, const limits& wanted, char* who = nullptr)
+        : stream(message, caps, answer), caps(wanted), name(who) {}
+    result<response> outcome() { return failure.code() ? result<response>(failure) : result<response>(answer); }
+
+    limits caps;
+    response answer;
+    char* name;
+};
+
 class h2_session_test : public testing::Test {
  protected:
     h2_session_test() {
@@ -32,10 +44,9 @@ class h2_session_test : public testing::Test {
     }
 
     id submit(char& who, const limits& caps = {}) {
-        const auto stream = client.submit(message, caps, &who);
-        EXPECT_TRUE(stream);
-        streams[last_id += 2] = *stream;
-        return last_id;
+        questions.push_back(std::make_unique<question>(message, caps, &who));
+        EXPECT_TRUE(client.submit(*questions.back()));
+        return last_id += 2;
     }
     /// Carries what is to be sent to the other side, both ways, until nothing is left.
     void exchange() {
@@ -48,8 +59,9 @@ class h2_session_test : public testing::Test {
             if (!in.empty()) fed = client.feed(in);
             if (out.empty() && in.empty()) break;
         }
-        for (auto& each : client.take_completions()) {
-            outcomes.emplace(static_cast<char*>(each.exchange), std::move(each.outcome));
+        for (auto* each : client.take_completions()) {
+            auto& ended = static_cast<question&>(*each);
+            outcomes.emplace(ended.name, ended.outcome());
         }
     }
     /// Sends raw frames to the client.
@@ -64,7 +76,7 @@ class h2_session_test : public testing::Test {
     h2_peer server{3};
     result<void> fed;
     id last_id = -1;
-    std::map<id, h2_session::stream*> streams;
+    std::vector<std::unique_ptr<question>> questions;
     char a = 'a', b = 'b', c = 'c', d = 'd';
     std::map<char*, result<response>> outcomes;
 };
@@ -98,7 +110,8 @@ TEST_F(h2_session_test, is_the_same_for_every_size_of_the_pieces) {
     for (std::size_t piece = 1; piece < 80; ++piece) {
         h2_session cut;
         h2_peer other;
-        ASSERT_TRUE(cut.submit(message, {}, &a));
+        question one(message, {});
+        ASSERT_TRUE(cut.submit(one));
         constexpr id stream = 1;
         std::string out;
         cut.append_output(out);
@@ -109,8 +122,9 @@ TEST_F(h2_session_test, is_the_same_for_every_size_of_the_pieces) {
             ASSERT_TRUE(cut.feed(std::string_view(in).substr(at, piece)));
         const auto ended = cut.take_completions();
         ASSERT_EQ(ended.size(), 1u) << piece;
-        ASSERT_TRUE(ended[0].outcome);
-        EXPECT_EQ(ended[0].outcome->body, std::string(40, 'x'));
+        EXPECT_EQ(ended[0], &one);
+        ASSERT_TRUE(one.outcome());
+        EXPECT_EQ(one.answer.body, std::string(40, 'x'));
     }
 }
 
@@ -145,7 +159,7 @@ TEST_F(h2_session_test, keeps_interleaved_responses_apart) {
 TEST_F(h2_session_test, tells_the_peer_of_a_cancellation_and_nobody_else) {
     const id stream = submit(a);
     exchange();
-    client.cancel(streams[stream]);
+    client.cancel(*questions.back());
     exchange();
     EXPECT_TRUE(server.requests[stream].was_reset);
     EXPECT_EQ(server.requests[stream].reset, NGHTTP2_CANCEL);
@@ -170,7 +184,8 @@ TEST_F(h2_session_test, resets_nothing_that_has_ended) {
 TEST_F(h2_session_test, sends_nothing_of_a_request_cancelled_at_once) {
     message.body.assign(100'000, 'x');
     const id stream = submit(a);
-    client.cancel(streams[stream]);
+    client.cancel(*questions.back());
+    questions.clear();
     message.body = {};
     exchange();
     EXPECT_EQ(server.requests[stream].body, "");
@@ -205,6 +220,17 @@ TEST_F(h2_session_test, ends_with_goaway_what_came_too_late_and_lets_the_rest_fi
     server.respond(first, ok, "in time");
     exchange();
     EXPECT_EQ(outcomes.at(&a)->body, "in time");
+}
+
+TEST_F(h2_session_test, tells_that_a_request_was_not_sent_when_goaway_overtook_it) {
+    const id first = submit(a);
+    exchange();
+    submit(b);
+    server.go_away(first);
+    ASSERT_TRUE(client.feed(server.send()));
+    exchange();
+    EXPECT_EQ(outcomes.at(&b).error(), errc::refused);
+    EXPECT_FALSE(outcomes.contains(&a));
 }
 
 TEST_F(h2_session_test, ends_everything_when_the_connection_ends) {

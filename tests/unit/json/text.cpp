@@ -84,17 +84,17 @@ TEST(repaired, makes_lone_surrogate_escapes_readable_and_leaves_pairs) {
 }
 
 TEST(find_special, stops_at_the_first_special_byte_of_any_alignment) {
-    for (std::size_t size = 0; size < 34; ++size) {
+    for (std::size_t size = 0; size < 50; ++size) {
         for (std::size_t at = 0; at <= size; ++at) {
             for (const char special : {'"', '\\', '\n', '\0', '\x1f'}) {
                 // Neighbours that a borrow could mark by mistake.
                 std::string text(size, '\x21');
                 if (at < size) text[at] = special;
                 if (at + 1 < size) text[at + 1] = '#';
-                std::uint64_t seen = 0;
-                const char* const found = json::detail::find_special(text.data(), text.data() + size, seen);
+                bool is_ascii = true;
+                const char* const found = json::detail::find_special(text.data(), text.data() + size, is_ascii);
                 ASSERT_EQ(static_cast<std::size_t>(found - text.data()), at) << size;
-                ASSERT_EQ(seen & json::detail::high_bits, 0u);
+                ASSERT_TRUE(is_ascii);
             }
         }
     }
@@ -102,14 +102,25 @@ TEST(find_special, stops_at_the_first_special_byte_of_any_alignment) {
 
 TEST(find_special, tells_ascii_from_other_text_before_the_special_byte_only) {
     const auto is_ascii = [](std::string_view text) {
-        std::uint64_t seen = 0;
-        json::detail::find_special(text.data(), text.data() + text.size(), seen);
-        return (seen & json::detail::high_bits) == 0;
+        bool all = true;
+        json::detail::find_special(text.data(), text.data() + text.size(), all);
+        return all;
     };
     EXPECT_TRUE(is_ascii("abc\"\xc3\xa9 more text"));
     EXPECT_TRUE(is_ascii("\"\xc3\xa9 more text"));
     EXPECT_FALSE(is_ascii("ab\xc3\xa9\" more text"));
     EXPECT_FALSE(is_ascii("0123456789\xc3\xa9"));
+    EXPECT_FALSE(is_ascii("0123456789abcdef\xc3\xa9"));
+    EXPECT_FALSE(is_ascii("0123456789\xc3\xa9 and more behind it\""));
+    for (std::size_t at = 0; at < 40; ++at) {
+        std::string text(41, 'a');
+        text[40] = '"';
+        text[at] = '\xc3';
+        EXPECT_FALSE(is_ascii(text)) << at;
+        text[at] = '"';
+        text[40] = '\xc3';
+        EXPECT_TRUE(is_ascii(text)) << at;
+    }
 }
 
 }  // namespace

@@ -55,7 +55,7 @@ class conversation {
         messages_.back().origin = {true, "host.example", 443};
         messages_.back().body = "question";
         limits_.push_back(caps);
-        return spawn(executor_, link->exchange(messages_.back(), limits_.back(), chorus::now(executor_) + caps.total));
+        return spawn(executor_, exchange(messages_.back(), limits_.back()));
     }
 
     std::shared_ptr<test_wire> wire;
@@ -64,6 +64,13 @@ class conversation {
     std::optional<h2_connection> link;
 
  private:
+    awaitable<result<http::response>> exchange(const http::request& message, const http::limits& caps) {
+        http::response answer;
+        const auto done = co_await link->exchange(message, caps, chorus::now(executor_) + caps.total, answer);
+        if (!done) co_return done.error();
+        co_return answer;
+    }
+
     executor executor_;
     std::deque<http::request> messages_;
     std::deque<http::limits> limits_;
@@ -91,7 +98,6 @@ CHORUS_TEST(h2_connection, carries_many_exchanges_at_once_in_any_order) {
         CO_ASSERT_TRUE(answer);
         EXPECT_EQ(answer->body, "answer " + std::to_string(i));
     }
-    EXPECT_EQ(talk.link->served, 50u);
 }
 
 CHORUS_TEST(h2_connection, sends_the_requests_of_one_turn_in_one_write) {

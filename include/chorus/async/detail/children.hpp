@@ -31,8 +31,7 @@ class child {
 
  private:
     friend class children;
-    friend class child_body;
-    friend class child_handler;
+    friend class child_end;
 
     void link_before(child& position) noexcept;
     void unlink() noexcept;
@@ -40,6 +39,7 @@ class child {
     asio::cancellation_signal signal_;
     child* previous_ = this;
     child* next_ = this;
+    bool starting_ = false;  // its first run, on the stack of `start`
     bool begun_ = false;
     bool cancelled_before_ = false;
 };
@@ -76,9 +76,8 @@ class children {
  protected:
     ~children() = default;
 
-    /// Runs `body` until its first suspension; from outside of the executor, soon. The body throws nothing, and ends
-    /// with `throw_if_cancelled(false)`: the last that Asio's `co_spawn` does to a coroutine that never was suspended
-    /// is to post, which in a cancelled one would throw, out of the loop.
+    /// Runs `body` until its first suspension; from outside of the executor, soon. The body throws nothing. It is no
+    /// outstanding work: the waiting coroutine is, or its task.
     void start(child& place, awaitable<void> body);
     void cancel();
 
@@ -90,7 +89,7 @@ class children {
     virtual void finished() {}
 
  private:
-    friend class child_handler;
+    friend class child_end;
 
     // The waiting coroutine. An own type: any_completion_handler of Boost 1.81 cannot be moved out of a member.
     class waiter {
@@ -174,7 +173,6 @@ awaitable<void> deliver(awaitable<T> work, Receiver receiver) {
     } catch (...) {
         receiver.failure(std::current_exception());
     }
-    co_await this_coro::throw_if_cancelled(false);  // see children::start
 }
 
 #if defined(__GNUC__) && !defined(__clang__)

@@ -3,10 +3,14 @@
 
 #include <chorus/async/detail/children.hpp>
 
+#include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/cancellation_type.hpp>
-#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
 #include <boost/asio/error.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/system/system_error.hpp>
+
+#include <utility>
 
 namespace chorus::detail {
 
@@ -27,42 +31,44 @@ CHORUS_DECL awaitable<void> nothing() {
     co_return;
 }
 
-/// What `co_spawn` calls to begin. A child cancelled before it had a chance to does not begin: Asio would throw out of
-/// the loop (see `children::start`).
-class child_body {
+/// Tells the parent of the end of a child, once: when it is called, or that the child was abandoned, when its frame goes
+/// without having come to its end.
+class child_end {
  public:
-    child_body(child& place, awaitable<void> body) noexcept : place_(&place), body_(std::move(body)) {}
-
-    awaitable<void> operator()() {
-        place_->begun_ = true;
-        return place_->cancelled_before_ ? nothing() : std::move(body_);
-    }
-
- private:
-    child* place_;
-    awaitable<void> body_;
-};
-
-/// Completion handler of a child: tells its parent, also when the child is destroyed without having completed. It names
-/// no executor, so Asio calls it where the child runs and passes cancellation on without a detour.
-class child_handler {
- public:
-    using cancellation_slot_type = asio::cancellation_slot;
-
-    child_handler(children& parent, child& place) noexcept : parent_(&parent), place_(&place) {}
-    child_handler(child_handler&& other) noexcept
-        : parent_(std::exchange(other.parent_, nullptr)), place_(other.place_) {}
-    ~child_handler() {
+    child_end(children& parent, child& place) noexcept : parent_(&parent), place_(&place) {}
+    child_end(child_end&& other) noexcept : parent_(std::exchange(other.parent_, nullptr)), place_(other.place_) {}
+    ~child_end() {
         if (parent_) parent_->end(*place_, true);
     }
 
-    cancellation_slot_type get_cancellation_slot() const noexcept { return place_->signal_.slot(); }
-    void operator()(std::exception_ptr) { std::exchange(parent_, nullptr)->end(*place_, false); }
+    /// A child cancelled before it could begin does not begin.
+    bool begin() noexcept {
+        place_->begun_ = true;
+        return !place_->cancelled_before_;
+    }
+    void operator()() {
+        if (place_->starting_) {
+            // Ten thousand children that end at once would otherwise start one another on one stack.
+            const executor where = parent_->get_executor();
+            asio::post(where, std::move(*this));
+        } else {
+            std::exchange(parent_, nullptr)->end(*place_, false);
+        }
+    }
 
  private:
     children* parent_;
     child* place_;
 };
+
+// The bottom frame of a child, where `asio::co_spawn` has one with two work guards and two awaits of its own: 270 bytes
+// a coroutine more, and thousands of instructions. What is used of Asio's details here is the same from 1.81 on.
+using bottom_frame = asio::awaitable<asio::detail::awaitable_thread_entry_point, executor>;
+
+CHORUS_DECL bottom_frame make_bottom_frame(child_end end, awaitable<void> body) {
+    if (end.begin()) co_await std::move(body);
+    end();
+}
 
 CHORUS_DECL children::children(executor where) : executor_(std::move(where)) {}
 
@@ -73,8 +79,17 @@ CHORUS_DECL void children::start(child& place, awaitable<void> body) {
     ++holds_;
     const bool abandoned_before = abandoned_;
     try {
-        asio::co_spawn(executor_, child_body(place, std::move(body)), child_handler(*this, place));
+        auto first_run = [this, &place,
+                          bottom = make_bottom_frame(child_end(*this, place), std::move(body))]() mutable {
+            const asio::cancellation_slot slot = place.signal_.slot();
+            const asio::cancellation_state state(slot);
+            asio::detail::awaitable_thread<executor>(std::move(bottom), executor_, slot, state).launch();
+        };
+        place.starting_ = true;
+        asio::dispatch(executor_, std::move(first_run));
+        place.starting_ = false;
     } catch (...) {
+        place.starting_ = false;
         abandoned_ = abandoned_before;
         stop(std::current_exception());
     }

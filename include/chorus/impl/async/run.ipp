@@ -45,7 +45,8 @@ CHORUS_DECL int run_main(awaitable<void> main, const run_options& options) {
             if (begun) cancellation.emit(asio::cancellation_type::terminal);
         });
     }
-    // A coroutine cancelled before it has begun does not begin: Asio would throw out of the loop (children::start).
+    // A coroutine cancelled before it has begun does not begin: the last that co_spawn does to one that never was
+    // suspended is to post, which in a cancelled one throws, out of the loop.
     auto body = [&]() -> awaitable<void> {
         begun = true;
         return cancelled_by == 0 ? std::move(main) : nothing();

@@ -13,10 +13,62 @@ CHORUS_DECL message answer::to_message() const {
     return next;
 }
 
+struct chat_response::contents {
+    contents() = default;
+    // Built where it stays, each part moved once.
+    contents(chat_completion&& completion, http::response&& whole, rate_limit_parser parser,
+             std::chrono::system_clock::time_point time) noexcept
+        : decoded(std::move(completion)), received(std::move(whole)), parse_rate_limits(parser), received_at(time) {}
+
+    chat_completion decoded;
+    http::response received;
+    rate_limit_parser parse_rate_limits = nullptr;
+    std::chrono::system_clock::time_point received_at;
+};
+
 CHORUS_DECL chat_response::chat_response(chat_completion decoded, http::response received,
-                                         const chorus::rate_limits& limits)
-    : decoded_(std::move(decoded)), received_(std::move(received)) {
-    if (limits != chorus::rate_limits()) limits_ = std::make_shared<const chorus::rate_limits>(limits);
+                                         rate_limit_parser parse_rate_limits,
+                                         std::chrono::system_clock::time_point received_at)
+    : contents_(
+          std::make_shared<const contents>(std::move(decoded), std::move(received), parse_rate_limits, received_at)) {}
+
+CHORUS_DECL const chat_response::contents& chat_response::parts() const noexcept {
+    static const contents none;
+    return contents_ ? *contents_ : none;
+}
+
+CHORUS_DECL const std::vector<choice>& chat_response::choices() const noexcept {
+    return parts().decoded.choices;
+}
+CHORUS_DECL const chorus::usage& chat_response::usage() const noexcept {
+    return parts().decoded.usage;
+}
+CHORUS_DECL const std::string& chat_response::id() const noexcept {
+    return parts().decoded.id;
+}
+CHORUS_DECL const std::string& chat_response::model() const noexcept {
+    return parts().decoded.model;
+}
+CHORUS_DECL std::optional<std::chrono::sys_seconds> chat_response::created() const noexcept {
+    return parts().decoded.created;
+}
+CHORUS_DECL const std::string& chat_response::service_tier() const noexcept {
+    return parts().decoded.service_tier;
+}
+CHORUS_DECL const std::string& chat_response::system_fingerprint() const noexcept {
+    return parts().decoded.system_fingerprint;
+}
+CHORUS_DECL const http::timing& chat_response::timing() const noexcept {
+    return parts().received.timing;
+}
+CHORUS_DECL const http::headers& chat_response::headers() const noexcept {
+    return parts().received.headers;
+}
+CHORUS_DECL int chat_response::http_status() const noexcept {
+    return parts().received.status;
+}
+CHORUS_DECL const std::string& chat_response::raw_text() const noexcept {
+    return parts().received.body;
 }
 
 CHORUS_DECL std::string_view chat_response::text() const noexcept {
@@ -36,9 +88,10 @@ CHORUS_DECL std::string_view chat_response::request_id() const noexcept {
     return find_request_id(headers());
 }
 
-CHORUS_DECL const chorus::rate_limits& chat_response::rate_limits() const noexcept {
-    static const chorus::rate_limits none;
-    return limits_ ? *limits_ : none;
+CHORUS_DECL chorus::rate_limits chat_response::rate_limits() const noexcept {
+    const contents& held = parts();
+    return held.parse_rate_limits ? held.parse_rate_limits(held.received.headers, held.received_at)
+                                  : chorus::rate_limits();
 }
 
 CHORUS_DECL std::string_view find_request_id(const http::headers& headers) noexcept {

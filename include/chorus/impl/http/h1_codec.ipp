@@ -88,6 +88,7 @@ class h1_response_decoder::machine {
         void on_request_impl(boost::beast::http::verb, string_view, string_view, int, error_code&) override {}
         void on_response_impl(int code, string_view, int, error_code&) override { message.status = code; }
         void on_field_impl(boost::beast::http::field field, string_view name, string_view value, error_code&) override {
+            if (message.headers.empty()) message.headers.reserve(usual_head_bytes);
             message.headers.add({name.data(), name.size()}, {value.data(), value.size()});
             if (field == boost::beast::http::field::keep_alive) keep_alive_field.assign(value.data(), value.size());
         }

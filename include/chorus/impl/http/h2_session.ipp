@@ -28,20 +28,6 @@ CHORUS_DECL std::string_view to_view(const std::uint8_t* bytes, std::size_t size
 
 }  // namespace detail
 
-/// One exchange. While it waits for its response it holds no more than this.
-struct h2_session::stream {
-    void* exchange = nullptr;
-    stream* previous = nullptr;
-    stream* next = nullptr;
-    std::string_view body;  // what is left to send
-    std::size_t head_bytes = 0;
-    std::size_t body_bytes = 0;
-    std::unique_ptr<response> answer;  // from its first header on
-    std::int32_t id = 0;
-    errc broken_limit{};
-    bool is_complete = false;
-};
-
 class h2_session::machine {
  public:
     explicit machine(const h2_options& options) : options_(options) {
@@ -62,18 +48,12 @@ class h2_session::machine {
     ~machine() {
         is_ending_ = true;
         nghttp2_session_del(session_);
-        while (first_ != nullptr) unlink(*first_);
     }
     machine(const machine&) = delete;
     machine& operator=(const machine&) = delete;
 
-    result<stream*> submit(const request& message, const limits& caps, void* exchange) {
-        auto made = std::make_unique<stream>();
-        made->exchange = exchange;
-        made->body = message.body;
-        made->head_bytes = caps.head_bytes;
-        made->body_bytes = caps.body_bytes;
-
+    result<void> submit(stream& one) {
+        const request& message = one.message_;
         const std::string authority = message.origin.authority();
         char digits[20];
         const auto end = std::to_chars(digits, digits + sizeof digits, message.body.size()).ptr;
@@ -100,22 +80,26 @@ class h2_session::machine {
             fields_.push_back(detail::to_field("content-length", {digits, static_cast<std::size_t>(end - digits)}));
         }
         nghttp2_data_provider source{};
-        source.source.ptr = made.get();
+        source.source.ptr = &one;
         source.read_callback = &read_body;
         const std::int32_t id = nghttp2_submit_request(session_, nullptr, fields_.data(), fields_.size(),
-                                                       message.body.empty() ? nullptr : &source, made.get());
+                                                       message.body.empty() ? nullptr : &source, &one);
         if (id < 0) return error(errc::refused, nghttp2_strerror(id));
-        made->id = id;
-        link(*made);
-        return made.release();
+        one.id_ = id;
+        link(one);
+        return {};
     }
 
-    void cancel(stream* one) noexcept {
-        one->exchange = nullptr;
-        one->body = {};
-        one->answer.reset();
+    void cancel(stream& one) noexcept {
+        if (!one.is_open_) {
+            std::erase(completions_, &one);
+            std::erase(first_bytes_, &one);
+            return;
+        }
         // Where both sides have said all they had to say, there is nothing to reset (RFC 9113, 5.1).
-        if (!one->is_complete) nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, one->id, NGHTTP2_CANCEL);
+        const bool is_complete = one.is_complete_;
+        close(one);
+        if (!is_complete) nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, one.id_, NGHTTP2_CANCEL);
     }
 
     result<void> feed(std::string_view bytes) {
@@ -139,10 +123,7 @@ class h2_session::machine {
 
     void feed_end(std::string_view cause) {
         ended_ = true;
-        while (first_ != nullptr) {
-            nghttp2_session_set_stream_user_data(session_, first_->id, nullptr);
-            finish(*first_, failure_ ? errc::protocol_error : lost(*first_), cause);
-        }
+        while (first_ != nullptr) finish(*first_, failure_ ? errc::protocol_error : lost(*first_), cause);
     }
 
     bool append_output(std::string& out, std::size_t enough) {
@@ -156,8 +137,8 @@ class h2_session::machine {
         return nghttp2_session_want_write(session_) != 0;
     }
 
-    std::vector<completion> take_completions() noexcept { return std::exchange(completions_, {}); }
-    std::vector<void*> take_first_bytes() noexcept { return std::exchange(first_bytes_, {}); }
+    std::vector<stream*> take_completions() noexcept { return std::exchange(completions_, {}); }
+    std::vector<stream*> take_first_bytes() noexcept { return std::exchange(first_bytes_, {}); }
 
     void ping() { nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr); }
     std::size_t pings_answered() const noexcept { return pings_answered_; }
@@ -170,6 +151,7 @@ class h2_session::machine {
     bool is_accepting() const noexcept {
         return !ended_ && !failure_ && !goaway_ && nghttp2_session_check_request_allowed(session_) != 0;
     }
+    bool has_taken_up_streams() const noexcept { return has_taken_up_streams_; }
     bool has_settings() const noexcept { return has_settings_; }
     void shut_down() {
         is_shut_down_ = true;
@@ -178,42 +160,47 @@ class h2_session::machine {
 
  private:
     static machine& self(void* user_data) { return *static_cast<machine*>(user_data); }
-    stream* find(std::int32_t id) const {
-        return static_cast<stream*>(nghttp2_session_get_stream_user_data(session_, id));
+    /// The same one again and again, while its headers and its body arrive.
+    stream* find(std::int32_t id) {
+        if (found_ == nullptr || found_->id_ != id) {
+            found_ = static_cast<stream*>(nghttp2_session_get_stream_user_data(session_, id));
+        }
+        return found_;
     }
 
     void link(stream& one) noexcept {
-        one.next = first_;
-        if (first_ != nullptr) first_->previous = &one;
+        one.next_ = first_;
+        if (first_ != nullptr) first_->previous_ = &one;
         first_ = &one;
+        one.is_open_ = true;
         ++open_;
     }
-    void unlink(stream& one) noexcept {
-        (one.previous != nullptr ? one.previous->next : first_) = one.next;
-        if (one.next != nullptr) one.next->previous = one.previous;
+
+    /// Nothing that nghttp2 does from now on concerns the exchange.
+    void close(stream& one) noexcept {
+        nghttp2_session_set_stream_user_data(session_, one.id_, nullptr);
+        (one.previous_ != nullptr ? one.previous_->next_ : first_) = one.next_;
+        if (one.next_ != nullptr) one.next_->previous_ = one.previous_;
+        if (found_ == &one) found_ = nullptr;
+        one.is_open_ = false;
         --open_;
-        delete &one;
     }
 
-    static errc lost(const stream& one) noexcept { return one.answer ? errc::truncated : errc::connection_lost; }
+    static errc lost(const stream& one) noexcept { return one.has_begun_ ? errc::truncated : errc::connection_lost; }
 
     void finish(stream& one, errc code, std::string_view cause = {}) {
-        if (one.exchange == nullptr) {
-            // cancelled: nobody waits for it
-        } else if (one.is_complete) {
-            completions_.push_back({one.exchange, std::move(*one.answer)});
-        } else {
-            error failed(code);
-            if (!cause.empty()) failed.cause(std::string(cause));
-            completions_.push_back({one.exchange, failed});
+        if (!one.is_complete_) {
+            one.failure = error(code);
+            if (!cause.empty()) one.failure.cause(std::string(cause));
         }
-        unlink(one);
+        close(one);
+        completions_.push_back(&one);
     }
 
     /// Resets a stream whose response breaks a limit; the completion comes with its closing.
     int refuse(stream& one, errc limit) {
-        one.broken_limit = limit;
-        nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, one.id, NGHTTP2_CANCEL);
+        one.broken_limit_ = limit;
+        nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, one.id_, NGHTTP2_CANCEL);
         return 0;
     }
 
@@ -225,14 +212,15 @@ class h2_session::machine {
         return NGHTTP2_ERR_CALLBACK_FAILURE;
     }
 
-    static ssize_t read_body(nghttp2_session*, std::int32_t, std::uint8_t* buffer, std::size_t room,
-                             std::uint32_t* flags, nghttp2_data_source* source, void*) {
-        auto& one = *static_cast<stream*>(source->ptr);
-        if (one.exchange == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-        const std::size_t size = std::min(room, one.body.size());
-        std::memcpy(buffer, one.body.data(), size);
-        one.body.remove_prefix(size);
-        if (one.body.empty()) *flags |= NGHTTP2_DATA_FLAG_EOF;
+    static ssize_t read_body(nghttp2_session*, std::int32_t id, std::uint8_t* buffer, std::size_t room,
+                             std::uint32_t* flags, nghttp2_data_source*, void* user_data) {
+        // The source would still be there after a cancellation; what it points at would not.
+        stream* const one = self(user_data).find(id);
+        if (one == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+        const std::size_t size = std::min(room, one->unsent_.size());
+        std::memcpy(buffer, one->unsent_.data(), size);
+        one->unsent_.remove_prefix(size);
+        if (one->unsent_.empty()) *flags |= NGHTTP2_DATA_FLAG_EOF;
         return static_cast<ssize_t>(size);
     }
 
@@ -240,26 +228,30 @@ class h2_session::machine {
                          const std::uint8_t* value, std::size_t value_size, std::uint8_t, void* user_data) {
         machine& here = self(user_data);
         stream* const one = here.find(frame->hd.stream_id);
-        if (one == nullptr || one->exchange == nullptr || one->broken_limit != errc{}) return 0;
+        if (one == nullptr || one->broken_limit_ != errc{}) return 0;
+        response& answer = one->answer_;
         // Trailers bring nothing that a chat response needs.
-        if (frame->headers.cat == NGHTTP2_HCAT_HEADERS && one->answer && one->answer->status >= 200) return 0;
-        if (!one->answer) {
-            one->answer = std::make_unique<response>();
-            here.first_bytes_.push_back(one->exchange);
+        if (frame->headers.cat == NGHTTP2_HCAT_HEADERS && one->has_begun_ && answer.status >= 200) return 0;
+        if (!one->has_begun_) {
+            one->has_begun_ = true;
+            answer = {};  // it may hold what an earlier attempt received
+            here.first_bytes_.push_back(one);
         }
         const std::string_view field = detail::to_view(name, name_size);
         const std::string_view text = detail::to_view(value, value_size);
         if (field == ":status") {
             // An interim response (1xx) is replaced by what follows it.
-            one->answer->headers.clear();
-            std::from_chars(text.data(), text.data() + text.size(), one->answer->status);
+            answer.headers.clear();
+            answer.headers.reserve(usual_head_bytes);
+            std::from_chars(text.data(), text.data() + text.size(), answer.status);
             return 0;
         }
-        if (one->answer->headers.block().size() + field.size() + text.size() + 4 > one->head_bytes) {
+        if (answer.headers.block().size() + field.size() + text.size() + 4 > one->caps_.head_bytes) {
             here.refuse(*one, errc::head_too_large);
             return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
         }
-        one->answer->headers.add(field, text);
+        if (field == "content-length") std::from_chars(text.data(), text.data() + text.size(), one->announced_bytes_);
+        answer.headers.add(field, text);
         return 0;
     }
 
@@ -267,17 +259,15 @@ class h2_session::machine {
                        void* user_data) {
         machine& here = self(user_data);
         stream* const one = here.find(id);
-        if (one == nullptr || !one->answer || one->broken_limit != errc{}) return 0;
-        if (one->answer->body.size() + size > one->body_bytes) return here.refuse(*one, errc::body_too_large);
-        if (one->answer->body.empty()) {
+        if (one == nullptr || !one->has_begun_ || one->broken_limit_ != errc{}) return 0;
+        std::string& body = one->answer_.body;
+        if (body.size() + size > one->caps_.body_bytes) return here.refuse(*one, errc::body_too_large);
+        if (body.empty()) {
             // Most bodies come in one frame: what it holds is what is needed, unless the head says more.
-            std::size_t length = 0;
-            const std::string_view said = one->answer->headers.get("content-length");
-            std::from_chars(said.data(), said.data() + said.size(), length);
             constexpr std::size_t trusted = 1024 * 1024;
-            one->answer->body.reserve(std::max(size, std::min(length, trusted)));
+            body.reserve(std::max(size, std::min(one->announced_bytes_, trusted)));
         }
-        one->answer->body.append(detail::to_view(bytes, size));
+        body.append(detail::to_view(bytes, size));
         return 0;
     }
 
@@ -287,8 +277,8 @@ class h2_session::machine {
         switch (frame->hd.type) {
             case NGHTTP2_HEADERS:
             case NGHTTP2_DATA: {
-                if (stream* const one = here.find(frame->hd.stream_id); one != nullptr && ends && one->answer) {
-                    one->is_complete = one->broken_limit == errc{};
+                if (stream* const one = here.find(frame->hd.stream_id); one != nullptr && ends && one->has_begun_) {
+                    one->is_complete_ = one->broken_limit_ == errc{};
                 }
                 return here.count_empty(frame->hd.type == NGHTTP2_DATA && frame->hd.length == 0 && !ends);
             }
@@ -303,6 +293,7 @@ class h2_session::machine {
             case NGHTTP2_GOAWAY:
                 // nghttp2 closes the streams that the peer will not process, as refused.
                 here.goaway_ = true;
+                here.has_taken_up_streams_ = frame->goaway.last_stream_id > 0;
                 return 0;
             case NGHTTP2_PRIORITY:
             case NGHTTP2_RST_STREAM:
@@ -312,14 +303,20 @@ class h2_session::machine {
         }
     }
 
+    /// A GOAWAY came before the request was sent.
+    static int on_not_sent(nghttp2_session*, const nghttp2_frame* frame, int, void* user_data) {
+        if (frame->hd.type != NGHTTP2_HEADERS) return 0;
+        if (stream* const one = self(user_data).find(frame->hd.stream_id)) one->was_not_sent_ = true;
+        return 0;
+    }
+
     static int on_stream_close(nghttp2_session*, std::int32_t id, std::uint32_t code, void* user_data) {
         machine& here = self(user_data);
         stream* const one = here.is_ending_ ? nullptr : here.find(id);
         if (one == nullptr) return 0;
-        nghttp2_session_set_stream_user_data(here.session_, id, nullptr);
-        if (one->broken_limit != errc{}) {
-            here.finish(*one, one->broken_limit);
-        } else if (code == NGHTTP2_REFUSED_STREAM && !one->answer) {
+        if (one->broken_limit_ != errc{}) {
+            here.finish(*one, one->broken_limit_);
+        } else if (one->was_not_sent_ || (code == NGHTTP2_REFUSED_STREAM && !one->has_begun_)) {
             here.finish(*one, errc::refused);
         } else if (code == NGHTTP2_PROTOCOL_ERROR || code == NGHTTP2_NO_ERROR) {
             here.finish(*one, errc::protocol_error, nghttp2_http2_strerror(code));
@@ -336,6 +333,7 @@ class h2_session::machine {
             nghttp2_session_callbacks_set_on_header_callback(fresh, &on_header);
             nghttp2_session_callbacks_set_on_data_chunk_recv_callback(fresh, &on_data);
             nghttp2_session_callbacks_set_on_frame_recv_callback(fresh, &on_frame);
+            nghttp2_session_callbacks_set_on_frame_not_send_callback(fresh, &on_not_sent);
             nghttp2_session_callbacks_set_on_stream_close_callback(fresh, &on_stream_close);
             return fresh;
         }();
@@ -345,17 +343,19 @@ class h2_session::machine {
     h2_options options_;
     nghttp2_session* session_ = nullptr;
     stream* first_ = nullptr;
+    stream* found_ = nullptr;
     std::size_t open_ = 0;
     std::size_t pings_answered_ = 0;
     std::size_t empty_frames_ = 0;
-    std::vector<completion> completions_;
-    std::vector<void*> first_bytes_;
+    std::vector<stream*> completions_;
+    std::vector<stream*> first_bytes_;
     std::vector<nghttp2_nv> fields_;  // of the request being encoded
     std::string names_;
     std::string flood_;
     std::optional<error> failure_;
     bool has_settings_ = false;
     bool goaway_ = false;
+    bool has_taken_up_streams_ = false;
     bool ended_ = false;
     bool is_ending_ = false;
     bool is_shut_down_ = false;
@@ -364,10 +364,10 @@ class h2_session::machine {
 CHORUS_DECL h2_session::h2_session(const h2_options& options) : machine_(std::make_unique<machine>(options)) {}
 CHORUS_DECL h2_session::~h2_session() = default;
 
-CHORUS_DECL result<h2_session::stream*> h2_session::submit(const request& message, const limits& caps, void* exchange) {
-    return machine_->submit(message, caps, exchange);
+CHORUS_DECL result<void> h2_session::submit(stream& one) {
+    return machine_->submit(one);
 }
-CHORUS_DECL void h2_session::cancel(stream* one) noexcept {
+CHORUS_DECL void h2_session::cancel(stream& one) noexcept {
     machine_->cancel(one);
 }
 CHORUS_DECL result<void> h2_session::feed(std::string_view bytes) {
@@ -379,10 +379,10 @@ CHORUS_DECL void h2_session::feed_end(std::string_view cause) {
 CHORUS_DECL bool h2_session::append_output(std::string& out, std::size_t enough) {
     return machine_->append_output(out, enough);
 }
-CHORUS_DECL std::vector<h2_session::completion> h2_session::take_completions() noexcept {
+CHORUS_DECL std::vector<h2_session::stream*> h2_session::take_completions() noexcept {
     return machine_->take_completions();
 }
-CHORUS_DECL std::vector<void*> h2_session::take_first_bytes() noexcept {
+CHORUS_DECL std::vector<h2_session::stream*> h2_session::take_first_bytes() noexcept {
     return machine_->take_first_bytes();
 }
 CHORUS_DECL void h2_session::ping() {
@@ -399,6 +399,9 @@ CHORUS_DECL std::size_t h2_session::open_streams() const noexcept {
 }
 CHORUS_DECL bool h2_session::is_accepting() const noexcept {
     return machine_->is_accepting();
+}
+CHORUS_DECL bool h2_session::has_taken_up_streams() const noexcept {
+    return machine_->has_taken_up_streams();
 }
 CHORUS_DECL bool h2_session::has_settings() const noexcept {
     return machine_->has_settings();

@@ -143,9 +143,8 @@ CHORUS_DECL bool reader::next_member(bool first, std::string_view& key) {
 CHORUS_DECL bool reader::scan_string(string_token& token) noexcept {
     const char* const start = next_ + 1;
     const char* at = start;
-    std::uint64_t bytes_seen = 0;
     while (true) {
-        at = detail::find_special(at, end_, bytes_seen);
+        at = detail::find_special(at, end_, token.ascii);
         if (at == end_) {
             fail("the text ends inside a string");
             return false;
@@ -160,7 +159,6 @@ CHORUS_DECL bool reader::scan_string(string_token& token) noexcept {
         if (!scan_escape(at)) return false;
     }
     token.text = std::string_view(start, static_cast<std::size_t>(at - start));
-    token.ascii = (bytes_seen & detail::high_bits) == 0;
     next_ = at + 1;
     return true;
 }

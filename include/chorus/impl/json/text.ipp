@@ -4,10 +4,16 @@
 
 #include <bit>
 #include <cstring>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 namespace chorus::json {
 
 namespace detail {
+
+/// The high bit of each byte of a word.
+inline constexpr std::uint64_t high_bits = 0x8080808080808080u;
 
 CHORUS_DECL std::uint64_t load_word(const char* from) noexcept {
     std::uint64_t word;
@@ -32,20 +38,41 @@ CHORUS_DECL std::uint64_t special_bytes(std::uint64_t word) noexcept {
     return (((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) | ((word - ones * 0x20) & ~word)) & high_bits;
 }
 
-CHORUS_DECL const char* find_special(const char* first, const char* last, std::uint64_t& bytes_seen) noexcept {
+CHORUS_DECL const char* find_special(const char* first, const char* last, bool& is_ascii) noexcept {
+#if defined(__SSE2__)
+    // Part of every x86-64 processor: twice the bytes a step, and their marks without carries to think of.
+    const __m128i quote = _mm_set1_epi8('"');
+    const __m128i backslash = _mm_set1_epi8('\\');
+    const __m128i highest_control = _mm_set1_epi8(0x1f);
+    for (; last - first >= 16; first += 16) {
+        const __m128i block = _mm_loadu_si128(reinterpret_cast<const __m128i*>(first));
+        const __m128i is_control = _mm_cmpeq_epi8(_mm_min_epu8(block, highest_control), block);
+        const __m128i is_mark = _mm_or_si128(_mm_cmpeq_epi8(block, quote), _mm_cmpeq_epi8(block, backslash));
+        const auto marks = static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(is_control, is_mark)));
+        const auto beyond_ascii = static_cast<unsigned>(_mm_movemask_epi8(block));
+        if (marks != 0) {
+            const int clean = std::countr_zero(marks);
+            if ((beyond_ascii & ((1u << clean) - 1)) != 0) is_ascii = false;
+            return first + clean;
+        }
+        if (beyond_ascii != 0) is_ascii = false;
+    }
+#endif
     // Marks are exact from the lowest byte up, so a word may be searched by its bits only where that byte comes first.
     if constexpr (std::endian::native == std::endian::little) {
         for (; last - first >= 8; first += 8) {
             const std::uint64_t word = load_word(first);
             if (const std::uint64_t marks = special_bytes(word)) {
                 const int bits = std::countr_zero(marks) - 7;
-                bytes_seen |= word & ((std::uint64_t{1} << bits) - 1);
+                if ((word & high_bits & ((std::uint64_t{1} << bits) - 1)) != 0) is_ascii = false;
                 return first + bits / 8;
             }
-            bytes_seen |= word;
+            if ((word & high_bits) != 0) is_ascii = false;
         }
     }
-    for (; first != last && !is_special(*first); ++first) bytes_seen |= static_cast<unsigned char>(*first);
+    for (; first != last && !is_special(*first); ++first) {
+        if (static_cast<unsigned char>(*first) >= 0x80) is_ascii = false;
+    }
     return first;
 }
 

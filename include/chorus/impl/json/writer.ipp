@@ -53,10 +53,10 @@ CHORUS_DECL void writer::separate() {
 CHORUS_DECL void writer::quoted(std::string_view text) {
     const char* next = text.data();
     const char* const end = next + text.size();
-    std::uint64_t seen = 0;
+    bool is_ascii = true;
     out_ += '"';
     while (true) {
-        const char* const special = detail::find_special(next, end, seen);
+        const char* const special = detail::find_special(next, end, is_ascii);
         out_.append(next, special);
         if (special == end) break;
         detail::append_escape(out_, *special);

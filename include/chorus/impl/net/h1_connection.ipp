@@ -3,6 +3,7 @@
 #include <chorus/net/h1_connection.hpp>
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
 
 #include <algorithm>
@@ -21,10 +22,7 @@ CHORUS_DECL readiness wanted(io_status status) noexcept {
 /// Marks the connection as busy; what leaves early, by any way, leaves it unfit for reuse and without an alarm.
 class h1_connection::exchange_scope {
  public:
-    explicit exchange_scope(h1_connection& owner) noexcept : owner_(owner) {
-        owner_.reusable_ = false;
-        ++owner_.served;
-    }
+    explicit exchange_scope(h1_connection& owner) noexcept : owner_(owner) { owner_.reusable_ = false; }
     ~exchange_scope() {
         owner_.alarm_.clear();
         owner_.pending_ = {};
@@ -43,9 +41,8 @@ CHORUS_DECL h1_connection::~h1_connection() {
     stream_->close();
 }
 
-CHORUS_DECL awaitable<result<http::response>> h1_connection::exchange(const http::request& message,
-                                                                      const http::limits& caps,
-                                                                      clock::time_point deadline) {
+CHORUS_DECL awaitable<result<void>> h1_connection::exchange(const http::request& message, const http::limits& caps,
+                                                            clock::time_point deadline, http::response& answer) {
     exchange_scope scope(*this);
     if (interruption_ != errc{}) co_return failure(phase::write, {});
     decoder_.start(caps);
@@ -66,7 +63,7 @@ CHORUS_DECL awaitable<result<http::response>> h1_connection::exchange(const http
                 is_sent = rest.empty();
             } else if (step.status == io_status::want_read || step.status == io_status::want_write) {
                 const auto [cut] =
-                    co_await stream_->async_wait(detail::wanted(step.status), asio::as_tuple(use_awaitable));
+                    co_await stream_->async_wait(detail::wanted(step.status), asio::as_tuple(asio::deferred));
                 if (cut || interruption_ != errc{}) co_return failure(phase::write, cut);
             }
             // A server that refuses a request may answer and close before it has read it all: the answer is read.
@@ -85,7 +82,7 @@ CHORUS_DECL awaitable<result<http::response>> h1_connection::exchange(const http
     while (!decoder_.is_complete()) {
         const phase where = decoder_.has_begun() ? phase::read : phase::first_byte;
         if (next != io_status::done) {
-            const auto [cut] = co_await stream_->async_wait(detail::wanted(next), asio::as_tuple(use_awaitable));
+            const auto [cut] = co_await stream_->async_wait(detail::wanted(next), asio::as_tuple(asio::deferred));
             if (cut || interruption_ != errc{}) co_return failure(where, cut);
         }
         step = stream_->read_some(scratch_->in);
@@ -111,9 +108,9 @@ CHORUS_DECL awaitable<result<http::response>> h1_connection::exchange(const http
 
     keep_alive_ = decoder_.keep_alive_timeout();
     reusable_ = is_sent && decoder_.keep_alive() && pending_.empty();
-    http::response answer = decoder_.take();
+    answer = decoder_.take();
     answer.timing.first_byte = first_byte - sent;
-    co_return answer;
+    co_return result<void>();
 }
 
 CHORUS_DECL bool h1_connection::is_alive() noexcept {

@@ -1,9 +1,12 @@
 #pragma once
 
+#include <chorus/async/alarm.hpp>
+#include <chorus/async/detail/deadline_list.hpp>
 #include <chorus/async/detail/suspension.hpp>
 #include <chorus/net/h2_connection.hpp>
 
 #include <boost/asio/as_tuple.hpp>
+#include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
@@ -24,7 +27,7 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
           scratch_(std::move(scratch)),
           session_(options),
           health_(health),
-          limits_(executor_),
+          deadlines_(executor_),
           silence_(executor_) {}
 
     static awaitable<result<void>> prepare(std::shared_ptr<machinery> self) {
@@ -37,7 +40,7 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
                 co_return failed.phase(phase::connect).cause(self->why_ ? self->why_.message() : std::string());
             }
             if (self->session_.has_settings()) co_return result<void>();
-            const auto [failure] = co_await self->stream_->async_wait(readiness::read, asio::as_tuple(use_awaitable));
+            const auto [failure] = co_await self->stream_->async_wait(readiness::read, asio::as_tuple(asio::deferred));
             if (failure) co_return error(errc::cancelled);
         }
     }
@@ -52,53 +55,69 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
     }
 
     /// One exchange, inside the frame of its call.
-    struct exchange_state {
-        explicit exchange_state(machinery& owner) : home(owner) {}
-        exchange_state(const exchange_state&) = delete;
-        exchange_state& operator=(const exchange_state&) = delete;
+    struct exchange_state final : http::h2_session::stream, chorus::detail::deadline_entry {
+        exchange_state(machinery& owner, const http::request& message, const http::limits& caps, http::response& into)
+            : stream(message, caps, into), home(owner), answer(into) {}
         ~exchange_state() { home.leave(*this); }
 
+        /// The coroutine has suspended.
         void operator()(boost::intrusive_ptr<chorus::detail::suspension> suspended) {
             coroutine = std::move(suspended);
             if (is_done) coroutine->resume({});
         }
-        void finish(result<http::response> how) {
-            outcome = std::move(how);
+        void finish() {
             is_done = true;
             if (coroutine) coroutine->resume({});
         }
+        void fail(error why) {
+            failure = std::move(why);
+            finish();
+        }
+        void on_late() override {
+            home.session_.cancel(*this);
+            fail(error(when() == end ? errc::deadline_exceeded : errc::first_byte_timed_out));
+            home.schedule_flush();
+        }
+        result<void> outcome() {
+            if (failure.code()) {
+                if (failure.phase() == phase::none) failure.phase(phase_of_failure());
+                return std::move(failure);
+            }
+            answer.timing.first_byte = first_byte - sent;
+            return {};
+        }
+
+        phase phase_of_failure() const noexcept {
+            if (first_byte != clock::time_point{}) return phase::read;
+            // Not a word from the peer since: it may have gone before the request arrived.
+            const bool is_unheard = failure == errc::connection_lost && home.receptions_ == receptions_before;
+            return is_unheard ? phase::write : phase::first_byte;
+        }
 
         machinery& home;
-        http::h2_session::stream* stream = nullptr;
-        bool is_done = false;
-        bool is_listed = false;
-        result<http::response> outcome = error(errc::cancelled);
+        http::response& answer;
+        std::size_t receptions_before = 0;
         boost::intrusive_ptr<chorus::detail::suspension> coroutine;
-        // Its limit: a place in the list of all, in order of time.
-        clock::time_point limit{};
-        errc limit_reason{};
-        exchange_state* earlier = nullptr;
-        exchange_state* later = nullptr;
+        clock::time_point sent{};
         clock::time_point first_byte{};
-        clock::time_point deadline{};
+        clock::time_point end{};  // the deadline of the whole call
+        bool is_begun = false;
+        bool is_done = false;
     };
 
-    bool begin(exchange_state& one, const http::request& message, const http::limits& caps) {
+    bool begin(exchange_state& one, std::chrono::milliseconds patience) {
         if (is_broken_) {
-            one.finish(error(errc::refused, "the connection broke before the request was sent"));
+            one.fail(error(errc::refused, "the connection broke before the request was sent"));
             return false;
         }
-        const auto submitted = session_.submit(message, caps, &one);
-        if (!submitted) {
-            one.finish(submitted.error());
+        if (const auto submitted = session_.submit(one); !submitted) {
+            one.fail(submitted.error());
             return false;
         }
-        one.stream = *submitted;
-        const clock::time_point time = limits_.now();
-        const clock::time_point patience = chorus::detail::saturating_add(time, caps.first_byte);
-        one.limit = std::min(patience, one.deadline);
-        one.limit_reason = patience < one.deadline ? errc::first_byte_timed_out : errc::deadline_exceeded;
-        enlist(one);
+        one.is_begun = true;
+        one.receptions_before = receptions_;
+        one.sent = deadlines_.now();
+        deadlines_.add(one, std::min(chorus::detail::saturating_add(one.sent, patience), one.end));
         schedule_flush();
         listen();
         return true;
@@ -118,20 +137,20 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
 
     bool is_accepting() const noexcept { return !is_broken_ && session_.is_accepting(); }
     const http::h2_session& session() const noexcept { return session_; }
-    clock::time_point now() const noexcept { return limits_.now(); }
+    clock::time_point now() const noexcept { return deadlines_.now(); }
     const executor& get_executor() const noexcept { return executor_; }
 
  private:
     friend struct exchange_state;
 
-    void leave(exchange_state& one) {
-        delist(one);
-        if (one.stream != nullptr && !one.is_done) {
-            session_.cancel(one.stream);
+    void leave(exchange_state& one) noexcept {
+        deadlines_.remove(one);
+        if (one.is_begun && !one.is_done) {
+            session_.cancel(one);
             schedule_flush();
         }
         // With nobody left to hear for, the wait would keep the loop from ending.
-        if (first_ == nullptr && is_listening_) {
+        if (deadlines_.empty() && is_listening_) {
             silence_.clear();
             stream_->cancel();
         }
@@ -184,11 +203,12 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
         }
         is_writing_ = true;
         const readiness what = step.status == io_status::want_read ? readiness::read : readiness::write;
-        stream_->async_wait_ready(what, [self = shared_from_this()](boost::system::error_code failure) {
-            self->is_writing_ = false;
-            if (failure && failure != asio::error::operation_aborted) return self->lose(failure);
-            self->flush();
-        });
+        stream_->async_wait_ready(what, ready_handler([self = shared_from_this()](boost::system::error_code failure) {
+                                      self->is_writing_ = false;
+                                      if (failure && failure != asio::error::operation_aborted)
+                                          return self->lose(failure);
+                                      self->flush();
+                                  }));
     }
 
     // --- input: read while somebody waits for something ---
@@ -200,21 +220,22 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
             asio::post(executor_, [self = shared_from_this()] { self->hear({}); });
             return;
         }
-        last_heard_ = limits_.now();
+        last_heard_ = deadlines_.now();
         watch_silence();
         stream_->async_wait_ready(
-            readiness::read, [self = shared_from_this()](boost::system::error_code failure) { self->hear(failure); });
+            readiness::read,
+            ready_handler([self = shared_from_this()](boost::system::error_code failure) { self->hear(failure); }));
     }
 
     void hear(boost::system::error_code failure) {
         is_listening_ = false;
         if (is_broken_) return;
         if (failure == asio::error::operation_aborted) {
-            if (first_ != nullptr) listen();
+            if (!deadlines_.empty()) listen();
             return;
         }
         if (failure) return lose(failure);
-        last_heard_ = limits_.now();
+        last_heard_ = deadlines_.now();
         read_all();
         if (is_broken_) return;
         flush();
@@ -231,6 +252,7 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
                 lose(step.error);
                 return;
             }
+            ++receptions_;
             const auto fed = session_.feed({scratch_->in.data(), step.bytes});
             if (!fed) {
                 flush();  // the GOAWAY that says why
@@ -244,18 +266,16 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
     }
 
     void deliver() {
-        for (void* one : session_.take_first_bytes()) {
-            auto& begun = *static_cast<exchange_state*>(one);
-            begun.first_byte = limits_.now();
-            delist(begun);
-            begun.limit = begun.deadline;
-            begun.limit_reason = errc::deadline_exceeded;
-            enlist(begun);
+        for (auto* stream : session_.take_first_bytes()) {
+            auto& begun = static_cast<exchange_state&>(*stream);
+            begun.first_byte = deadlines_.now();
+            deadlines_.remove(begun);
+            deadlines_.add(begun, begun.end);
         }
-        for (auto& ended : session_.take_completions()) {
-            auto& one = *static_cast<exchange_state*>(ended.exchange);
-            delist(one);
-            one.finish(std::move(ended.outcome));
+        for (auto* stream : session_.take_completions()) {
+            auto& ended = static_cast<exchange_state&>(*stream);
+            deadlines_.remove(ended);
+            ended.finish();
         }
     }
 
@@ -266,59 +286,21 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
         stream_->close();
         session_.feed_end(why ? why.message() : "the peer closed the connection");
         deliver();
-        limits_.clear();
         silence_.clear();
     }
 
     void fail_all(errc reason) {
         is_broken_ = true;
-        while (first_ != nullptr) {
-            exchange_state& one = *first_;
-            delist(one);
-            session_.cancel(one.stream);
-            error failed(reason);
-            one.finish(failed.phase(phase::first_byte));
+        while (auto* const next = deadlines_.first()) {
+            auto& one = static_cast<exchange_state&>(*next);
+            deadlines_.remove(one);
+            session_.cancel(one);
+            one.fail(error(reason));
         }
-        limits_.clear();
         silence_.clear();
     }
 
-    // --- time: one alarm for the limits of all exchanges, one for the health of the peer ---
-
-    /// Most limits are as long as the others, so that the place is nearly always at the end.
-    void enlist(exchange_state& one) {
-        exchange_state* before = last_;
-        while (before != nullptr && before->limit > one.limit) before = before->earlier;
-        one.earlier = before;
-        one.later = before != nullptr ? before->later : first_;
-        (before != nullptr ? before->later : first_) = &one;
-        (one.later != nullptr ? one.later->earlier : last_) = &one;
-        one.is_listed = true;
-        if (first_ == &one) limits_.set<&machinery::ring>(one.limit, this);
-    }
-
-    void delist(exchange_state& one) noexcept {
-        if (!one.is_listed) return;
-        one.is_listed = false;
-        (one.earlier != nullptr ? one.earlier->later : first_) = one.later;
-        (one.later != nullptr ? one.later->earlier : last_) = one.earlier;
-        one.earlier = one.later = nullptr;
-        // An alarm set too early does no harm: it looks again.
-        if (first_ == nullptr) limits_.clear();
-    }
-
-    void ring() {
-        const clock::time_point time = limits_.now();
-        while (first_ != nullptr && first_->limit <= time) {
-            exchange_state& late = *first_;
-            delist(late);
-            session_.cancel(late.stream);
-            error failed(late.limit_reason);
-            late.finish(failed.phase(late.first_byte == clock::time_point{} ? phase::first_byte : phase::read));
-        }
-        if (first_ != nullptr) limits_.set<&machinery::ring>(first_->limit, this);
-        schedule_flush();
-    }
+    // --- the health of the peer ---
 
     void watch_silence() {
         if (!silence_.is_set()) silence_.set<&machinery::on_silence>(last_heard_ + health_.ping_after, this);
@@ -327,7 +309,7 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
     /// The peer was quiet: it may think, or be gone. A PING tells (RFC 9113, 6.7).
     void on_silence() {
         if (is_broken_ || !is_listening_) return;
-        const clock::time_point time = limits_.now();
+        const clock::time_point time = deadlines_.now();
         if (is_pinging_ && last_heard_ <= pinged_at_) {
             lose(asio::error::timed_out);
             return;
@@ -349,11 +331,10 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
     std::shared_ptr<scratch_buffers> scratch_;
     http::h2_session session_;
     h2_health health_;
-    alarm limits_;
+    chorus::detail::deadline_list deadlines_;
     alarm silence_;
-    exchange_state* first_ = nullptr;
-    exchange_state* last_ = nullptr;
-    std::string unsent_;             // what the socket did not take
+    std::string unsent_;  // what the socket did not take
+    std::size_t receptions_ = 0;
     boost::system::error_code why_;  // the stream broke
     clock::time_point last_heard_{};
     clock::time_point pinged_at_{};
@@ -380,29 +361,19 @@ CHORUS_DECL std::size_t h2_connection::capacity() const noexcept {
     return machinery_->session().capacity();
 }
 
-CHORUS_DECL awaitable<result<http::response>> h2_connection::exchange(const http::request& message,
-                                                                      const http::limits& caps,
-                                                                      clock::time_point deadline) {
-    ++served;
+CHORUS_DECL awaitable<result<void>> h2_connection::exchange(const http::request& message, const http::limits& caps,
+                                                            clock::time_point deadline, http::response& answer) {
     const auto keep = machinery_;
-    machinery::exchange_state self(*keep);
-    self.deadline = deadline;
-    const clock::time_point sent = keep->now();
-    if (keep->begin(self, message, caps)) {
+    machinery::exchange_state self(*keep, message, caps, answer);
+    self.end = deadline;
+    if (keep->begin(self, caps.first_byte)) {
         try {
             co_await chorus::detail::async_suspend(keep->get_executor(), self);
         } catch (const boost::system::system_error&) {
-            error cancelled(errc::cancelled);
-            co_return cancelled.phase(phase::first_byte);
+            self.failure = error(errc::cancelled);
         }
     }
-    if (self.outcome) {
-        self.outcome->timing.first_byte = self.first_byte - sent;
-    } else if (self.outcome.error().phase() == phase::none) {
-        error failed = self.outcome.error();
-        co_return failed.phase(failed == errc::truncated ? phase::read : phase::first_byte);
-    }
-    co_return std::move(self.outcome);
+    co_return self.outcome();
 }
 
 CHORUS_DECL void h2_connection::abort(errc reason) noexcept {
@@ -411,6 +382,10 @@ CHORUS_DECL void h2_connection::abort(errc reason) noexcept {
 
 CHORUS_DECL bool h2_connection::is_reusable() const noexcept {
     return machinery_->is_accepting();
+}
+
+CHORUS_DECL bool h2_connection::has_been_of_use() const noexcept {
+    return use.answered > 0 || machinery_->session().has_taken_up_streams();
 }
 
 CHORUS_DECL bool h2_connection::is_alive() noexcept {

@@ -27,6 +27,49 @@ CHORUS_DECL std::optional<error> check(const policy::pool_options& options) {
     return std::nullopt;
 }
 
+/// Adds what the connection knows to the times of an exchange. The stages of its opening are those of its first one.
+CHORUS_DECL void complete(http::timing& timing, const http::timing& opening, bool is_reused, clock::duration waited) {
+    timing.reused = is_reused;
+    timing.queue = waited;
+    if (is_reused) return;
+    timing.dns = opening.dns;
+    timing.connect = opening.connect;
+    timing.tls = opening.tls;
+    timing.tls_resumed = opening.tls_resumed;
+    timing.queue = std::max(waited - opening.dns - opening.connect - opening.tls, clock::duration::zero());
+}
+
+/// Which failures the transport mends by itself: those that say that the server has not processed the request.
+class replay_limits {
+ public:
+    bool allow(const error& failed, const connection& via, const connection::use_counts& before) noexcept {
+        if (failed == errc::connection_lost) {
+            // The server closed it while it was idle, and the request met that. With others under way, only silence
+            // since then says so: the connection may have broken in the middle of them all.
+            const bool was_idle = before.under_way == 1 || failed.phase() == phase::write;
+            return before.answered > 0 && was_idle && losses_++ < most_losses;
+        }
+        if (failed == errc::refused) {
+            // A server that says goodbye every so many requests may meet the same call again and again.
+            const bool made_progress = !via.is_reusable() && via.has_been_of_use();
+            return made_progress || refusals_++ < most_refusals;
+        }
+        return false;
+    }
+
+ private:
+    static constexpr int most_losses = 2;
+    static constexpr int most_refusals = 4;
+    int losses_ = 0;
+    int refusals_ = 0;
+};
+
+CHORUS_DECL error told_of_call(error failed, const http::request& message, int attempts) {
+    failed.attempts(attempts);
+    if (failed.text().empty()) failed.text(message.origin.to_string());
+    return failed;
+}
+
 }  // namespace detail
 
 CHORUS_DECL result<std::shared_ptr<http_transport>> http_transport::create(executor ex,
@@ -66,42 +109,31 @@ CHORUS_DECL http_transport::~http_transport() {
     pool_->abort();
 }
 
-CHORUS_DECL awaitable<result<http::response>> http_transport::send(http::request request, http::limits limits) {
+CHORUS_DECL awaitable<result<void>> http_transport::send(const http::request& message, const http::limits& caps,
+                                                         http::response& answer) {
     const auto self = shared_from_this();
     const clock::time_point started = timers_.now();
-    const clock::time_point deadline = chorus::detail::saturating_add(started, limits.total);
+    const clock::time_point deadline = chorus::detail::saturating_add(started, caps.total);
+    detail::replay_limits replays;
     for (int attempts = 1;; ++attempts) {
-        lease link = pool_->try_acquire(request.origin);
+        lease link = pool_->try_acquire(message.origin);
         if (!link) {
-            auto acquired = co_await pool_->acquire(request.origin, limits, deadline);
+            auto acquired = co_await pool_->acquire(message.origin, caps, deadline);
             if (!acquired) co_return acquired.error();
             link = std::move(*acquired);
         }
-        const bool is_reused = link->served > 0;
+        const connection::use_counts before = link->use;
         const clock::duration waited = timers_.now() - started;
-        auto answer = co_await link->exchange(request, limits, deadline);
-        if (!answer) {
-            constexpr int most_refusals = 5;
-            if (is_reused && attempts == 1 && answer.error() == errc::connection_lost) continue;
-            if (answer.error() == errc::refused && attempts < most_refusals) continue;
-            error failed = answer.error();
-            failed.attempts(attempts);
-            if (failed.text().empty()) failed.text(request.origin.to_string());
-            co_return failed;
+        auto done = co_await link->exchange(message, caps, deadline, answer);
+        if (done) {
+            detail::complete(answer.timing, link->opening, before.answered > 0, waited);
+            answer.timing.total = timers_.now() - started;
+            ++link->use.answered;
+            co_return done;
         }
-        http::timing& timing = answer->timing;
-        timing.reused = is_reused;
-        timing.queue = waited;
-        if (!is_reused) {
-            const http::timing& opening = link->opening;
-            timing.dns = opening.dns;
-            timing.connect = opening.connect;
-            timing.tls = opening.tls;
-            timing.tls_resumed = opening.tls_resumed;
-            timing.queue = std::max(waited - opening.dns - opening.connect - opening.tls, clock::duration::zero());
+        if (!replays.allow(done.error(), *link, before)) {
+            co_return detail::told_of_call(done.error(), message, attempts);
         }
-        timing.total = timers_.now() - started;
-        co_return answer;
     }
 }
 

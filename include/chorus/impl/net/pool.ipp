@@ -12,6 +12,12 @@
 
 namespace chorus::net {
 
+CHORUS_DECL lease::lease(pool& owner, policy::pool_ledger::connection_id connection) noexcept
+    : pool_(&owner), connection_(connection) {
+    ++(**this).use.leases;
+    ++(**this).use.under_way;
+}
+
 CHORUS_DECL lease::lease(lease&& other) noexcept
     : pool_(std::exchange(other.pool_, nullptr)), connection_(other.connection_) {}
 
@@ -105,9 +111,9 @@ CHORUS_DECL lease pool::try_acquire(const http::origin& where) {
     }
 }
 
-/// A connection that has served may have been closed by the peer since.
+/// A connection that was open before may have been closed by the peer since.
 CHORUS_DECL bool pool::is_fit(connection& link) {
-    if (link.served == 0) return true;
+    if (link.use.leases == 1) return true;
     if (!link.is_alive()) return false;
     ++reused_;
     return true;
@@ -235,6 +241,7 @@ CHORUS_DECL void pool::finish_opening(policy::pool_ledger::connection_id id,
 
 CHORUS_DECL void pool::give_back(policy::pool_ledger::connection_id id) noexcept {
     connection& returned = *slots_[id].link;
+    --returned.use.under_way;
     ledger_.release(id, returned.is_reusable(), returned.keep_alive(), timers_.now());
     carry_out();
 }

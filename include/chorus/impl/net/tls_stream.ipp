@@ -186,7 +186,7 @@ CHORUS_DECL io_result tls_stream::write_some(std::span<const char> bytes) noexce
     return step_result(returned);
 }
 
-CHORUS_DECL void tls_stream::async_wait_ready(readiness what, wait_handler handler) {
+CHORUS_DECL void tls_stream::async_wait_ready(readiness what, ready_handler handler) {
     socket_.async_wait(what == readiness::read ? asio::socket_base::wait_read : asio::socket_base::wait_write,
                        std::move(handler));
 }

@@ -287,8 +287,7 @@ CHORUS_DECL result<chat_response> decode_chat(http::response received, std::chro
             return detail::decode_failure(std::move(missing), std::move(received));
         }
     }
-    const rate_limits limits = policy::parse_rate_limits(received.headers, now);
-    return chat_response(std::move(decoder.completion), std::move(received), limits);
+    return chat_response(std::move(decoder.completion), std::move(received), &policy::parse_rate_limits, now);
 }
 
 }  // namespace chorus::openai_format

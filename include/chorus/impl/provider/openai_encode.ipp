@@ -232,6 +232,8 @@ CHORUS_DECL std::string encode_chat(const chat_request& request) {
     std::string body;
     body.reserve(detail::estimate_size(request));
     detail::chat_encoder(body, request).run();
+    // It is held until the answer is there, for a replay.
+    if (body.capacity() > body.size() + body.size() / 4) body.shrink_to_fit();
     return body;
 }
 

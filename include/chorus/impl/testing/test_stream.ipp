@@ -42,17 +42,17 @@ class test_wire::stream_end final : public net::stream {
         return {net::io_status::done, size};
     }
 
-    void async_wait_ready(net::readiness what, wait_handler handler) override {
+    void async_wait_ready(net::readiness what, net::ready_handler handler) override {
         ++wire_->waits;
         const bool for_read = what == net::readiness::read;
-        wait_handler& waiter = for_read ? wire_->waits_for_read_ : wire_->waits_for_write_;
+        net::ready_handler& waiter = for_read ? wire_->waits_for_read_ : wire_->waits_for_write_;
         auto slot = asio::get_associated_cancellation_slot(handler);
         if (slot.is_connected()) {
             slot.assign([wire = wire_.get(), &waiter](asio::cancellation_type) {
                 wire->resume(waiter, asio::error::operation_aborted);
             });
         }
-        waiter.swap(handler);  // its move assignment never ends in Boost 1.81
+        waiter = std::move(handler);
         if (wire_->breaks_now()) {
             wire_->resume(waiter, asio::error::connection_reset);
         } else if (for_read ? wire_->has_input() : wire_->written.size() < wire_->takes_writes_up_to) {
@@ -102,7 +102,7 @@ CHORUS_DECL bool test_wire::hesitates_now(bool& hesitated) {
     return hesitated;
 }
 
-CHORUS_DECL void test_wire::resume(net::stream::wait_handler& waiter, boost::system::error_code outcome) {
+CHORUS_DECL void test_wire::resume(net::ready_handler& waiter, boost::system::error_code outcome) {
     if (!waiter) return;
     asio::get_associated_cancellation_slot(waiter).clear();
     asio::post(executor_, [handler = std::move(waiter), outcome]() mutable { std::move(handler)(outcome); });
