@@ -38,6 +38,7 @@
 #include <chorus/impl/json/reader.ipp>
 #include <chorus/impl/json/text.ipp>
 #include <chorus/impl/json/writer.ipp>
+#include <chorus/impl/net/authority_files.ipp>
 #include <chorus/impl/net/connect.ipp>
 #include <chorus/impl/net/h1_connection.ipp>
 #include <chorus/impl/net/http_transport.ipp>

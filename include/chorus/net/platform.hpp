@@ -9,6 +9,7 @@
 #include <boost/asio/ip/tcp.hpp>
 
 #include <chrono>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <vector>
@@ -47,6 +48,15 @@ boost::system::error_code set_options(native_socket socket, keep_alive probing =
 /// Asks the system for the addresses of a host, in its order of preference (RFC 6724). Blocks: call it on a thread of
 /// its own. Errors: `errc::resolve_failed`; the cause is the system's reason.
 result<std::vector<asio::ip::address>> look_up(const std::string& host);
+
+/// What tells one state of a file from another, without reading it. A file that is missing has the stamp of none.
+struct file_stamp {
+    std::int64_t file = 0;  ///< Its number on the disk.
+    std::int64_t bytes = -1;
+    std::chrono::nanoseconds modified{};
+    bool operator==(const file_stamp&) const = default;
+};
+file_stamp stamp_of(const std::string& path) noexcept;
 
 }  // namespace chorus::net::platform
 

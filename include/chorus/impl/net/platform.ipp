@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 namespace chorus::net::platform {
 
@@ -109,6 +110,13 @@ CHORUS_DECL result<std::vector<asio::ip::address>> look_up(const std::string& ho
         }
     }
     return addresses;
+}
+
+CHORUS_DECL file_stamp stamp_of(const std::string& path) noexcept {
+    struct ::stat found {};
+    if (::stat(path.c_str(), &found) != 0) return {};
+    const auto modified = std::chrono::seconds(found.st_mtim.tv_sec) + std::chrono::nanoseconds(found.st_mtim.tv_nsec);
+    return {static_cast<std::int64_t>(found.st_ino), static_cast<std::int64_t>(found.st_size), modified};
 }
 
 }  // namespace chorus::net::platform

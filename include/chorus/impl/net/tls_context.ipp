@@ -1,6 +1,7 @@
 // Options become an SSL_CTX one by one, and each refusal keeps the name of its option.
 #pragma once
 
+#include <chorus/net/detail/authority_files.hpp>
 #include <chorus/net/tls_context.hpp>
 
 #include <openssl/err.h>
@@ -207,6 +208,22 @@ struct tls_context::maker {
         return found;
     }
 
+    /// Missing files are no error: they differ between systems, and added authorities may be all there is. What the
+    /// variables name comes on top of OpenSSL's defaults, not in their place.
+    void trust_system() {
+        X509_STORE* const store = SSL_CTX_get_cert_store(context);
+        const char* const named_file = std::getenv(X509_get_default_cert_file_env());
+        for (const char* file : {X509_get_default_cert_file(), named_file}) {
+            if (file != nullptr) detail::trust_authority_file(store, file);
+        }
+        // A directory is only looked into when a certificate is to be verified.
+        const char* const named_directory = std::getenv(X509_get_default_cert_dir_env());
+        for (const char* directory : {X509_get_default_cert_dir(), named_directory}) {
+            if (directory != nullptr) X509_STORE_load_path(store, directory);
+        }
+        ERR_clear_error();
+    }
+
     result<void> trust() {
         X509_STORE* store = SSL_CTX_get_cert_store(context);
         for (const pem& source : options.authorities_) {
@@ -279,16 +296,7 @@ struct tls_context::maker {
     }
 
     result<void> configure_client() {
-        // Missing default files are no error: they differ between systems, and added authorities may be all there is.
-        SSL_CTX_set_default_verify_paths(context);
-        // What the variables name takes the place of OpenSSL's defaults; here it comes on top of them.
-        if (std::getenv(X509_get_default_cert_file_env()) != nullptr) {
-            SSL_CTX_load_verify_locations(context, X509_get_default_cert_file(), nullptr);
-        }
-        if (std::getenv(X509_get_default_cert_dir_env()) != nullptr) {
-            SSL_CTX_load_verify_locations(context, nullptr, X509_get_default_cert_dir());
-        }
-        ERR_clear_error();
+        trust_system();
         if (auto done = configure(); !done) return done;
         SSL_CTX_set_verify(context, options.verify_ ? SSL_VERIFY_PEER : SSL_VERIFY_NONE,
                            options.verify_ ? &detail::on_certificate : nullptr);
