@@ -81,7 +81,7 @@ enum class phase {
     dns,         ///< Resolving the host name.
     connect,     ///< Connecting the socket.
     tls,         ///< The TLS handshake.
-    write,       ///< Sending the request.
+    write,       ///< Sending the request; over HTTP/2 until the peer is heard again, whatever it says.
     first_byte,  ///< Waiting for the response.
     read,        ///< Receiving the response.
     decode,      ///< Understanding the response.

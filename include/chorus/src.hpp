@@ -23,8 +23,6 @@
 #include <chorus/impl/async/wait_queue.ipp>
 #include <chorus/impl/chat/chat_request.ipp>
 #include <chorus/impl/chat/chat_response.ipp>
-#include <chorus/impl/chat/json_text.ipp>
-#include <chorus/impl/chat/response_format.ipp>
 #include <chorus/impl/chat/validate.ipp>
 #include <chorus/impl/client.ipp>
 #include <chorus/impl/error.ipp>
@@ -56,6 +54,7 @@
 #include <chorus/impl/provider/openai.ipp>
 #include <chorus/impl/provider/openai_decode.ipp>
 #include <chorus/impl/provider/openai_encode.ipp>
+#include <chorus/impl/sse/decoder.ipp>
 #include <chorus/impl/testing/certificates.ipp>
 #include <chorus/impl/testing/mock_http1.ipp>
 #include <chorus/impl/testing/mock_http2.ipp>

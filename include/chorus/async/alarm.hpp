@@ -3,7 +3,6 @@
 
 #include <chorus/async/awaitable.hpp>
 #include <chorus/async/clock.hpp>
-#include <chorus/async/timer_service.hpp>
 #include <chorus/config.hpp>
 
 #include <boost/smart_ptr/intrusive_ptr.hpp>

@@ -5,8 +5,6 @@
 #include <chorus/async/clock.hpp>
 #include <chorus/config.hpp>
 
-#include <boost/asio/basic_waitable_timer.hpp>
-#include <boost/asio/execution/context.hpp>
 #include <boost/asio/execution_context.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>
@@ -14,6 +12,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <vector>
@@ -54,6 +53,7 @@ class timer_service final : public asio::execution_context::service {
     static inline asio::execution_context::id id;
 
     explicit timer_service(asio::execution_context& context);
+    ~timer_service() override;
     /// Returns the service of the context that `ex` runs on.
     static timer_service& of(const executor& ex);
 
@@ -87,21 +87,7 @@ class timer_service final : public asio::execution_context::service {
         }
     };
 
-    // Runs the completion of the driving timer where it is: on the thread of the context that noticed the expiry.
-    class inline_executor {
-     public:
-        explicit inline_executor(asio::execution_context& context) noexcept : context_(&context) {}
-        asio::execution_context& query(asio::execution::context_t) const noexcept { return *context_; }
-        template <class Function>
-        void execute(Function&& function) const {
-            std::forward<Function>(function)();
-        }
-        bool operator==(const inline_executor&) const noexcept = default;
-
-     private:
-        asio::execution_context* context_;
-    };
-    using driver = asio::basic_waitable_timer<clock, asio::wait_traits<clock>, inline_executor>;
+    class driver;  // Asio's timer, which costs the compiler more than all the rest of this header
 
     void shutdown() override;
     void on_driver(std::uint64_t generation);
@@ -115,7 +101,7 @@ class timer_service final : public asio::execution_context::service {
     mutable std::mutex mutex_;
     std::vector<node> heap_;  // 4-ary: shallow, and the children of a node share cache lines
     std::uint64_t tickets_ = 0;
-    driver driver_;
+    std::unique_ptr<driver> driver_;
     clock::time_point armed_for_;
     std::uint64_t generation_ = 0;  // of the wait that counts; older ones are stale
     bool waiting_ = false;

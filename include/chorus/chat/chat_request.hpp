@@ -3,6 +3,7 @@
 
 #include <chorus/chat/boxed.hpp>
 #include <chorus/chat/chat_options.hpp>
+#include <chorus/chat/detail/json_text.hpp>
 #include <chorus/chat/message.hpp>
 #include <chorus/config.hpp>
 
@@ -12,6 +13,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -76,12 +78,24 @@ class chat_request {
     self& safety_identifier(std::string id) &;                     ///< a stable, anonymous id of the end user
     self& end_user(std::string id) &;                              ///< the older form, sent as `user`
     self& moderation(std::string model) &;
-    self& moderation(std::string model, const nlohmann::json& policy) &;
+    template <class Json = nlohmann::json>
+    self& moderation(std::string model, const std::type_identity_t<Json>& policy) & {
+        return moderation(std::move(model)).set(&chat_options::moderation_policy, detail::to_json_text(policy));
+    }
 
     /// A field of the body that has no setter, or in place of what a setter gave. Include <nlohmann/json.hpp>.
-    self& extra(std::string field, const nlohmann::json& value) &;
+    template <class Json = nlohmann::json>
+    self& extra(std::string field, const std::type_identity_t<Json>& value) & {
+        return extra_text(std::move(field), detail::to_json_text(value));
+    }
     /// Every member of an object, likewise.
-    self& extra(const nlohmann::json& object) &;
+    template <class Json = nlohmann::json>
+    self& extra(const std::type_identity_t<Json>& object) & {
+        // An entry without a name: `validate` refuses it.
+        if (!object.is_object()) return extra_text({}, {});
+        for (const auto& [field, value] : object.items()) extra_text(field, detail::to_json_text(value));
+        return *this;
+    }
     /// A header of this request, in place of the provider's own of that name.
     self& header(std::string name, std::string value) &;
     /// The limit on the whole call, in place of the client's.
@@ -133,19 +147,25 @@ class chat_request {
     self&& safety_identifier(std::string id) && { return std::move(safety_identifier(std::move(id))); }
     self&& end_user(std::string id) && { return std::move(end_user(std::move(id))); }
     self&& moderation(std::string model) && { return std::move(moderation(std::move(model))); }
-    self&& moderation(std::string model, const nlohmann::json& policy) && {
-        return std::move(moderation(std::move(model), policy));
+    template <class Json = nlohmann::json>
+    self&& moderation(std::string model, const std::type_identity_t<Json>& policy) && {
+        return std::move(moderation<Json>(std::move(model), policy));
     }
-    self&& extra(std::string field, const nlohmann::json& value) && {
-        return std::move(extra(std::move(field), value));
+    template <class Json = nlohmann::json>
+    self&& extra(std::string field, const std::type_identity_t<Json>& value) && {
+        return std::move(extra<Json>(std::move(field), value));
     }
-    self&& extra(const nlohmann::json& object) && { return std::move(extra(object)); }
+    template <class Json = nlohmann::json>
+    self&& extra(const std::type_identity_t<Json>& object) && {
+        return std::move(extra<Json>(object));
+    }
     self&& header(std::string name, std::string value) && {
         return std::move(header(std::move(name), std::move(value)));
     }
     self&& timeout(std::chrono::milliseconds total) && { return std::move(timeout(total)); }
 
  private:
+    self& extra_text(std::string field, std::string value);
     template <class Field, class Value>
     self& set(Field chat_options::*field, Value&& value) {
         options_.change().*field = std::forward<Value>(value);

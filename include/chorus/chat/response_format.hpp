@@ -1,12 +1,13 @@
 // The form an answer must have: free text, any JSON, or JSON of a schema.
 #pragma once
 
-#include <chorus/config.hpp>
+#include <chorus/chat/detail/json_text.hpp>
 
 #include <nlohmann/json_fwd.hpp>
 
 #include <optional>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 namespace chorus {
@@ -20,7 +21,13 @@ class response_format {
     /// Any JSON object. The prompt must mention JSON.
     static response_format json_object() { return response_format(kind::json_object); }
     /// JSON of this schema. The name takes letters, digits, `_` and `-`, at most 64.
-    static response_format json_schema(std::string name, const nlohmann::json& schema);
+    template <class Json = nlohmann::json>
+    static response_format json_schema(std::string name, const std::type_identity_t<Json>& schema) {
+        response_format format(kind::json_schema);
+        format.name_ = std::move(name);
+        format.schema_ = detail::to_json_text(schema);
+        return format;
+    }
 
     /// Asks the server to hold the answer to the schema exactly.
     response_format& strict(bool value = true) & {
@@ -53,7 +60,3 @@ class response_format {
 };
 
 }  // namespace chorus
-
-#ifndef CHORUS_SEPARATE_COMPILATION
-#include <chorus/impl/chat/response_format.ipp>
-#endif

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chorus/async/alarm.hpp>
+#include <chorus/async/timer_service.hpp>
 
 #include <boost/asio/post.hpp>
 

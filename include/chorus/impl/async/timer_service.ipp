@@ -3,6 +3,8 @@
 
 #include <chorus/async/timer_service.hpp>
 
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/execution/context.hpp>
 #include <boost/asio/query.hpp>
 
 #include <algorithm>
@@ -14,8 +16,35 @@ CHORUS_DECL clock::time_point now(const executor& ex) {
     return timer_service::of(ex).now();
 }
 
+namespace detail {
+
+/// Runs the completion of the driving timer where it is: on the thread of the context that noticed the expiry.
+class inline_executor {
+ public:
+    explicit inline_executor(asio::execution_context& context) noexcept : context_(&context) {}
+    asio::execution_context& query(asio::execution::context_t) const noexcept { return *context_; }
+    template <class Function>
+    void execute(Function&& function) const {
+        std::forward<Function>(function)();
+    }
+    bool operator==(const inline_executor&) const noexcept = default;
+
+ private:
+    asio::execution_context* context_;
+};
+
+}  // namespace detail
+
+class timer_service::driver
+    : public asio::basic_waitable_timer<clock, asio::wait_traits<clock>, detail::inline_executor> {
+ public:
+    using basic_waitable_timer::basic_waitable_timer;
+};
+
 CHORUS_DECL timer_service::timer_service(asio::execution_context& context)
-    : asio::execution_context::service(context), driver_(inline_executor(context)) {}
+    : asio::execution_context::service(context), driver_(std::make_unique<driver>(detail::inline_executor(context))) {}
+
+CHORUS_DECL timer_service::~timer_service() = default;
 
 CHORUS_DECL timer_service& timer_service::of(const executor& ex) {
     return asio::use_service<timer_service>(asio::query(ex, asio::execution::context));
@@ -141,7 +170,7 @@ CHORUS_DECL void timer_service::arm() {
         if (waiting_) {
             waiting_ = false;
             ++generation_;
-            driver_.cancel();
+            driver_->cancel();
         }
         return;
     }
@@ -150,8 +179,8 @@ CHORUS_DECL void timer_service::arm() {
     if (virtual_.load(std::memory_order_relaxed))
         target = target <= now() ? clock::time_point::min() : clock::time_point::max();
     if (waiting_ && armed_for_ <= target) return;
-    driver_.expires_at(target);
-    driver_.async_wait([this, generation = ++generation_](const boost::system::error_code& error) {
+    driver_->expires_at(target);
+    driver_->async_wait([this, generation = ++generation_](const boost::system::error_code& error) {
         if (!error) on_driver(generation);
     });
     armed_for_ = target;

@@ -1,9 +1,6 @@
 #pragma once
 
 #include <chorus/chat/chat_request.hpp>
-#include <chorus/chat/detail/json_text.hpp>
-
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
 
@@ -110,28 +107,15 @@ CHORUS_DECL chat_request& chat_request::end_user(std::string id) & {
 CHORUS_DECL chat_request& chat_request::moderation(std::string model) & {
     return set(&chat_options::moderation_model, std::move(model));
 }
-CHORUS_DECL chat_request& chat_request::moderation(std::string model, const nlohmann::json& policy) & {
-    return moderation(std::move(model)).set(&chat_options::moderation_policy, detail::to_json_text(policy));
-}
-
-CHORUS_DECL chat_request& chat_request::extra(std::string field, const nlohmann::json& value) & {
+CHORUS_DECL chat_request& chat_request::extra_text(std::string field, std::string value) {
     string_pairs& fields = options_.change().extra;
     const auto same =
         std::find_if(fields.begin(), fields.end(), [&](const auto& known) { return known.first == field; });
     if (same != fields.end()) {
-        same->second = detail::to_json_text(value);
+        same->second = std::move(value);
     } else {
-        fields.emplace_back(std::move(field), detail::to_json_text(value));
+        fields.emplace_back(std::move(field), std::move(value));
     }
-    return *this;
-}
-CHORUS_DECL chat_request& chat_request::extra(const nlohmann::json& object) & {
-    if (!object.is_object()) {
-        // An entry without a name: `validate` refuses it.
-        options_.change().extra.emplace_back();
-        return *this;
-    }
-    for (const auto& [field, value] : object.items()) extra(field, value);
     return *this;
 }
 CHORUS_DECL chat_request& chat_request::header(std::string name, std::string value) & {
