@@ -1,0 +1,78 @@
+// How often a request allocates, from the call to the decoded response, TLS included. More than here is a step back.
+#include <chorus/async/gather.hpp>
+#include <chorus/async/run.hpp>
+#include <chorus/client.hpp>
+#include <chorus/provider/openai.hpp>
+#include <chorus/testing/mock_server_thread.hpp>
+
+#include <gtest/gtest.h>
+
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <support/allocation_count.hpp>
+
+namespace chorus {
+namespace {
+
+#ifdef CHORUS_TEST_COUNTS_ALLOCATIONS
+
+const char* no_environment(const char*) noexcept {
+    return nullptr;
+}
+
+awaitable<void> ask_one_by_one(client& llm, int calls) {
+    for (int i = 0; i < calls; ++i) co_await llm.complete(chat_request("m").user("Why is the sky blue?"));
+}
+
+awaitable<void> ask_at_once(client& llm, int calls) {
+    std::vector<awaitable<result<chat_response>>> all;
+    for (int i = 0; i < calls; ++i) all.push_back(llm.try_complete(chat_request("m").user("Why is the sky blue?")));
+    for (const auto& reply : co_await gather(std::move(all))) EXPECT_TRUE(reply);
+}
+
+/// What each of many calls allocates on a connection that has served some before.
+double measured(http::protocol version, awaitable<void> (*ask)(client&, int)) {
+    testing::mock_options behaviour;
+    if (version == http::protocol::http2) behaviour.http2();
+    testing::mock_server_thread server(behaviour);
+    constexpr int calls = 64;
+    std::size_t counted = 0;
+    auto main = [&]() -> awaitable<void> {
+        auto api = openai(&no_environment).base_url(server.base_url()).api_key("k");
+        auto options = client_options().tls(net::tls_options().ca_pem(server.ca_pem())).protocol(version);
+        client llm(co_await this_coro::executor, api, options);
+        co_await ask(llm, calls);
+        const std::size_t before = testing_support::allocations;
+        co_await ask(llm, calls);
+        counted = testing_support::allocations - before;
+    };
+    run(main());
+    return static_cast<double>(counted) / calls;
+}
+
+// The figures are those of Debian 12's libraries, with room for two more.
+TEST(allocations, of_one_request_after_the_other_over_http1) {
+    EXPECT_LE(measured(http::protocol::http1, &ask_one_by_one), 23);
+}
+
+#ifdef CHORUS_WITH_HTTP2
+TEST(allocations, of_one_request_after_the_other_over_http2) {
+    EXPECT_LE(measured(http::protocol::http2, &ask_one_by_one), 37);
+}
+
+TEST(allocations, of_many_requests_at_once_over_http2) {
+    EXPECT_LE(measured(http::protocol::http2, &ask_at_once), 32);
+}
+#endif
+
+#else
+TEST(allocations, are_counted_where_malloc_is_glibcs) {
+    GTEST_SKIP() << "sanitizers bring a malloc of their own";
+}
+#endif
+
+}  // namespace
+}  // namespace chorus
