@@ -250,7 +250,7 @@ TEST(sse_decoder, gives_at_the_end_what_the_standard_discards) {
             const bool is_something = decoder.finish(left);
             ASSERT_EQ(is_something, !last.empty()) << last << cut;
             if (is_something) {
-                ASSERT_EQ(left.data, last.substr(6, 6 + last.ends_with('\n') ? 6 : last.npos)) << cut;
+                ASSERT_EQ(left.data, last.substr(6, 6)) << cut;
             }
         }
     }
