@@ -63,7 +63,6 @@ declare -A flavours=(
     [asan]="-DCMAKE_CXX_COMPILER=g++ -DCHORUS_SANITIZE=address,undefined $only_tests"
     [tsan]="-DCMAKE_CXX_COMPILER=g++ -DCHORUS_SANITIZE=thread $only_tests"
     [clang]="-DCMAKE_CXX_COMPILER=clang++-16 -DCMAKE_DISABLE_PRECOMPILE_HEADERS=ON $only_tests"
-    [plain]="-DCMAKE_CXX_COMPILER=g++ $only_tests"
     [release]='-DCMAKE_CXX_COMPILER=g++ -DCMAKE_BUILD_TYPE=Release -DCHORUS_BUILD_TESTS=OFF'
 )
 
