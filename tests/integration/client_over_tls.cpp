@@ -94,17 +94,22 @@ CHORUS_REAL_TIME_TEST(client_over_http1, says_where_the_time_of_a_call_went) {
     EXPECT_GE(kept.first_byte, 5ms);
 }
 
-CHORUS_TEST(client_over_http1, multiplexes_many_calls_over_few_connections) {
-    mock_server server(get_executor(), mock_options().latency(100ms));
-    client llm = connect_to(get_executor(), server, client_options().max_connections(20));
+/// Asks so many different questions at once; each must get its own answer.
+awaitable<void> ask_at_once(client& llm, int count) {
     std::vector<awaitable<result<chat_response>>> calls;
-    for (int i = 0; i < 200; ++i) calls.push_back(llm.try_complete(question(i)));
+    for (int i = 0; i < count; ++i) calls.push_back(llm.try_complete(question(i)));
     const auto replies = co_await gather(std::move(calls));
-    for (int i = 0; i < 200; ++i) {
+    for (int i = 0; i < count; ++i) {
         const auto& reply = replies[static_cast<std::size_t>(i)];
         CO_ASSERT_TRUE(reply);
         EXPECT_EQ(reply->text(), "echo: Question " + std::to_string(i));
     }
+}
+
+CHORUS_TEST(client_over_http1, multiplexes_many_calls_over_few_connections) {
+    mock_server server(get_executor(), mock_options().latency(100ms));
+    client llm = connect_to(get_executor(), server, client_options().max_connections(20));
+    co_await ask_at_once(llm, 200);
     EXPECT_EQ(server.counters().connections, 20u);
     EXPECT_EQ(server.counters().peak_in_flight, 20u);
     EXPECT_EQ(llm.pool_stats().opened, 20u);
@@ -360,14 +365,7 @@ CLIENT_TEST(close_lets_calls_under_way_end) {
 CHORUS_TEST(client_over_http2, opens_one_connection_for_as_many_calls_as_it_carries) {
     mock_server server(get_executor(), mock_options().http2().max_concurrent_streams(50).latency(100ms));
     client llm = connect_to(get_executor(), server);
-    std::vector<awaitable<result<chat_response>>> calls;
-    for (int i = 0; i < 200; ++i) calls.push_back(llm.try_complete(question(i)));
-    const auto replies = co_await gather(std::move(calls));
-    for (int i = 0; i < 200; ++i) {
-        const auto& reply = replies[static_cast<std::size_t>(i)];
-        CO_ASSERT_TRUE(reply);
-        EXPECT_EQ(reply->text(), "echo: Question " + std::to_string(i));
-    }
+    co_await ask_at_once(llm, 200);
     EXPECT_EQ(server.counters().connections, 4u);
     EXPECT_EQ(server.counters().peak_in_flight, 200u);
     EXPECT_EQ(server.counters().resets_after_end, 0u);

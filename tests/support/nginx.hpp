@@ -8,7 +8,6 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
@@ -18,6 +17,7 @@
 #include <utility>
 #include <vector>
 
+#include "scratch_directory.hpp"
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -89,11 +89,6 @@ class nginx {
     /// `listen` holds parameters of nginx's directive of that name, `directives` what else the server block has.
     /// Throws with what nginx says when it does not start.
     nginx(const std::string& listen, const std::string& directives) : is_tls_(listen.find("ssl") != listen.npos) {
-        std::string folder = std::filesystem::temp_directory_path() / "chorus-nginx-XXXXXX";
-        if (::mkdtemp(folder.data()) == nullptr) {
-            throw std::system_error(errno, std::generic_category(), "a folder for nginx");
-        }
-        folder_ = folder;
         try {
             configure(listen, directives);
             start();
@@ -145,7 +140,7 @@ class nginx {
     }
     /// What nginx has logged.
     std::string log() const {
-        std::ifstream in(folder_ / "error.log");
+        std::ifstream in(folder_.path("error.log"));
         return {std::istreambuf_iterator<char>(in), {}};
     }
 
@@ -163,9 +158,9 @@ class nginx {
 
     void configure(const std::string& listen, const std::string& directives) const {
         const auto key = authority_.issue();
-        std::ofstream(folder_ / "server.pem") << key.certificate_pem();
-        std::ofstream(folder_ / "server.key") << key.private_key_pem();
-        std::ofstream out(folder_ / "nginx.conf");
+        folder_.write("server.pem", key.certificate_pem());
+        folder_.write("server.key", key.private_key_pem());
+        std::ofstream out(folder_.path("nginx.conf"));
         out << "daemon off;\nworker_processes 1;\npid nginx.pid;\nerror_log error.log notice;\n";
         // As root its worker would become somebody else, who has no right to this folder.
         if (::geteuid() == 0) out << "user root;\n";
@@ -185,7 +180,7 @@ class nginx {
 
     void start() {
         const std::string binary = program();
-        const std::string prefix = folder_.string() + '/';
+        const std::string prefix = folder_.path() + '/';
         const std::string configuration = prefix + "nginx.conf";
         const std::string log = prefix + "error.log";
         const std::string sockets =
@@ -224,8 +219,6 @@ class nginx {
             ::waitpid(master_, nullptr, 0);
         }
         if (::testing::Test::HasFailure()) std::fputs(log().c_str(), stderr);
-        std::error_code ignored;
-        std::filesystem::remove_all(folder_, ignored);
     }
 
     /// Asks its other port, which speaks plain HTTP/1.1 and never depends on what is tested.
@@ -264,7 +257,7 @@ class nginx {
     testing::certificate_authority authority_;
     detail::listener served_;
     detail::listener control_;
-    std::filesystem::path folder_;
+    scratch_directory folder_;
     pid_t master_ = -1;
 };
 

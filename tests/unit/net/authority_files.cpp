@@ -6,12 +6,11 @@
 #include <openssl/x509_vfy.h>
 
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <string>
 #include <vector>
 
-#include <stdlib.h>
+#include <support/scratch_directory.hpp>
 
 namespace {
 
@@ -21,18 +20,10 @@ using store = std::unique_ptr<X509_STORE, void (*)(X509_STORE*)>;
 
 class authority_files : public testing::Test {
  protected:
-    authority_files() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "chorus-XXXXXX").string();
-        folder_ = ::mkdtemp(pattern.data());
-    }
-    ~authority_files() override { std::filesystem::remove_all(folder_); }
-
-    std::string path() const { return folder_ / "authorities.pem"; }
+    std::string path() const { return files_.path("authorities.pem"); }
     void write(const std::string& text) const {
         // A file of another inode, as a package manager puts it in place.
-        const auto fresh = folder_ / "fresh";
-        std::ofstream(fresh) << text;
-        std::filesystem::rename(fresh, path());
+        std::filesystem::rename(files_.write("fresh.pem", text), path());
     }
     /// The certificates that a new store gets. They are compared by address: who parses again has others.
     std::vector<const X509*> trusted() const {
@@ -47,7 +38,7 @@ class authority_files : public testing::Test {
     }
 
  private:
-    std::filesystem::path folder_;
+    chorus::testing_support::scratch_directory files_;
 };
 
 TEST_F(authority_files, are_parsed_once_for_all_stores) {

@@ -11,11 +11,11 @@
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 #include <string>
 
 #include "unit/net/loopback.hpp"
+#include <support/scratch_directory.hpp>
 #include <unistd.h>
 
 namespace {
@@ -27,26 +27,9 @@ using chorus::net::tls_options;
 using chorus::net::tls_session_cache;
 using chorus::net::tls_version;
 using chorus::testing::certificate_authority;
+using chorus::testing_support::scratch_directory;
 using ::testing::HasSubstr;
 using ::testing::Not;
-
-/// A directory for the files of one test.
-class scratch_directory {
- public:
-    scratch_directory() {
-        std::string pattern = (std::filesystem::temp_directory_path() / "chorus-XXXXXX").string();
-        path_ = ::mkdtemp(pattern.data());
-    }
-    ~scratch_directory() { std::filesystem::remove_all(path_); }
-    std::string path() const { return path_; }
-    std::string write(const std::string& name, const std::string& text) const {
-        std::ofstream(path_ / name) << text;
-        return path_ / name;
-    }
-
- private:
-    std::filesystem::path path_;
-};
 
 /// An environment variable for the time of one test.
 class environment_variable {
