@@ -67,10 +67,12 @@ declare -A flavours=(
 )
 
 # The CMake option that takes objects from ccache, where there is one: base_dir lets other clones share them, and the
-# sloppiness is what it asks for to work with precompiled headers.
+# sloppiness is what it asks for to work with precompiled headers. Depend mode compares the headers byte by byte; the
+# preprocessor mode would take a precompiled header made before a comment changed, and g++ knows a header that says
+# `#pragma once` by its bytes, so it would read the changed one a second time.
 launcher() {
     if command -v ccache >/dev/null; then
-        echo "-DCMAKE_CXX_COMPILER_LAUNCHER=env;CCACHE_BASEDIR=$root;CCACHE_NOHASHDIR=1;CCACHE_SLOPPINESS=pch_defines,time_macros;ccache"
+        echo "-DCMAKE_CXX_COMPILER_LAUNCHER=env;CCACHE_BASEDIR=$root;CCACHE_NOHASHDIR=1;CCACHE_DEPEND=1;CCACHE_SLOPPINESS=pch_defines,time_macros;ccache"
     else
         echo '-UCMAKE_CXX_COMPILER_LAUNCHER'
     fi
