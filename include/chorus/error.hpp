@@ -9,14 +9,19 @@
 #include <boost/system/system_error.hpp>
 
 #include <chrono>
+#include <concepts>
 #include <exception>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 
 namespace chorus {
+
+class chat_request;
+class chat_response;
 
 /// Names exactly what failed. Compare with `condition` unless this detail matters.
 enum class errc {
@@ -30,6 +35,7 @@ enum class errc {
     pool_timed_out,        ///< No connection became free within the pool-wait limit.
     connect_timed_out,     ///< The connection, TLS handshake included, was not ready within the connect limit.
     first_byte_timed_out,  ///< The request was sent and no byte of the response came within the limit.
+    idle_timed_out,        ///< A stream was silent for longer than the limit: not even a sign of life came.
     deadline_exceeded,     ///< The total limit of the call passed.
 
     resolve_failed,        ///< The host name could not be resolved.
@@ -43,7 +49,13 @@ enum class errc {
     head_too_large,        ///< The head of the response exceeds the limit.
     body_too_large,        ///< The body of the response exceeds the limit.
 
-    decode_failed,      ///< A success status, and a body that is not the expected JSON.
+    decode_failed,    ///< A success status, and a body that is not the expected JSON.
+    schema_mismatch,  ///< The answer is JSON, and does not fit the type: `error::param()` is the path of what does not.
+    refused_by_model,   ///< The model declined to give the answer asked for; the text is its own.
+    cut_off,            ///< The answer reached the limit of tokens before it was whole.
+    content_filtered,   ///< The server's content filter ended the answer.
+    no_answer,          ///< The response holds no text: it has no choice, or the model called a tool.
+    too_many_rounds,    ///< The model still calls tools after as many requests as it was given.
     bad_request,        ///< 400, and other 4xx without a code of their own.
     unauthenticated,    ///< 401
     payment_required,   ///< 402
@@ -102,7 +114,9 @@ boost::system::error_condition make_error_condition(condition group) noexcept;
 class error {
  public:
     error() noexcept = default;
-    error(errc code, std::string message = {});
+    /// A template so that what merely converts to an enum, such as JSON, is no error to `result<nlohmann::json>`.
+    template <std::same_as<errc> Code>
+    error(Code code, std::string message = {}) : error(make_error_code(code), std::move(message)) {}
     /// Wraps an error code of another layer, such as Asio's.
     explicit error(boost::system::error_code code, std::string message = {});
     /// Captures any exception: an `api_error` gives its error back, a `system_error` its code.
@@ -129,6 +143,10 @@ class error {
     std::optional<std::chrono::milliseconds> retry_after() const noexcept;
     /// How many times the request was sent.
     int attempts() const noexcept;
+    /// What had come of a response when it failed in its middle, or null.
+    const chat_response* partial() const noexcept;
+    /// Of a run with tools: the request with all messages up to where it failed, or null.
+    const chat_request* conversation() const noexcept;
     /// The captured exception, or null.
     std::exception_ptr exception() const noexcept;
 
@@ -144,6 +162,8 @@ class error {
     error& body(std::string value) &;
     error& retry_after(std::chrono::milliseconds value) &;
     error& attempts(int value) &;
+    error& partial(std::shared_ptr<const chat_response> value) &;
+    error& conversation(std::shared_ptr<const chat_request> value) &;
 
     friend bool operator==(const error& left, const boost::system::error_code& right) noexcept {
         return left.code_ == right;

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstring>
-#include <deque>
 #include <map>
 #include <string>
 #include <utility>
@@ -27,6 +26,7 @@ class h2_peer {
         bool ended = false;
         std::uint32_t reset = 0;  // the code of its RST_STREAM
         bool was_reset = false;
+        std::size_t given_back = 0;  // bytes of the window, by WINDOW_UPDATE
     };
 
     explicit h2_peer(std::uint32_t streams = 100) {
@@ -54,6 +54,12 @@ class h2_peer {
                 if (frame->hd.type == NGHTTP2_RST_STREAM) {
                     self.requests[frame->hd.stream_id].was_reset = true;
                     self.requests[frame->hd.stream_id].reset = frame->rst_stream.error_code;
+                }
+                if (frame->hd.type == NGHTTP2_WINDOW_UPDATE) {
+                    const auto bytes = static_cast<std::size_t>(frame->window_update.window_size_increment);
+                    ++self.window_updates;
+                    (frame->hd.stream_id == 0 ? self.connection_given_back
+                                              : self.requests[frame->hd.stream_id].given_back) += bytes;
                 }
                 if (frame->hd.type == NGHTTP2_GOAWAY) self.goodbye = frame->goaway.error_code;
                 return 0;
@@ -83,9 +89,9 @@ class h2_peer {
     /// Answers with these fields and body; without `ends` the stream stays open.
     void respond(std::int32_t stream, const fields& head, std::string body, bool ends = true) {
         std::vector<nghttp2_nv> list = to_list(head);
-        bodies_.push_back({std::move(body), ends});
+        auto& kept = bodies_[stream] = {std::move(body), ends};
         nghttp2_data_provider source{};
-        source.source.ptr = &bodies_.back();
+        source.source.ptr = &kept;
         source.read_callback = [](nghttp2_session*, std::int32_t, std::uint8_t* buffer, std::size_t room,
                                   std::uint32_t* flags, nghttp2_data_source* from, void*) -> ssize_t {
             auto& [text, end] = *static_cast<std::pair<std::string, bool>*>(from->ptr);
@@ -98,6 +104,14 @@ class h2_peer {
         };
         nghttp2_submit_response(session_, stream, list.data(), list.size(), &source);
     }
+    /// Goes on with a body that has not ended.
+    void go_on(std::int32_t stream, const std::string& more, bool ends = false) {
+        bodies_[stream].first += more;
+        bodies_[stream].second = ends;
+        nghttp2_session_resume_data(session_, stream);
+    }
+    /// What of a body the windows have kept back.
+    std::size_t unsent(std::int32_t stream) const { return bodies_.at(stream).first.size(); }
     void interim(std::int32_t stream, const fields& head) {
         std::vector<nghttp2_nv> list = to_list(head);
         nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, stream, nullptr, list.data(), list.size(), nullptr);
@@ -110,6 +124,8 @@ class h2_peer {
     }
 
     std::map<std::int32_t, received> requests;
+    std::size_t connection_given_back = 0;
+    std::size_t window_updates = 0;  // frames
     std::uint32_t goodbye = ~0u;
 
  private:
@@ -124,7 +140,7 @@ class h2_peer {
     }
 
     nghttp2_session* session_ = nullptr;
-    std::deque<std::pair<std::string, bool>> bodies_;
+    std::map<std::int32_t, std::pair<std::string, bool>> bodies_;
 };
 
 }  // namespace chorus::testing_support

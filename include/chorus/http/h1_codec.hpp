@@ -3,6 +3,7 @@
 
 #include <chorus/config.hpp>
 #include <chorus/error.hpp>
+#include <chorus/http/body_sink.hpp>
 #include <chorus/http/limits.hpp>
 #include <chorus/http/message.hpp>
 
@@ -28,11 +29,18 @@ class h1_response_decoder {
 
     /// Begins the next response with the limits of its call. What the last one left is forgotten.
     void start(const limits& caps);
+    /// As `start`, for a response whose body goes elsewhere: `feed` stops behind the head, and what follows is for
+    /// `feed_body`. `caps.body_bytes` does not count.
+    void start_streamed(const limits& caps);
 
     /// Takes bytes and returns how many it used. Bytes not used belong to a line that is not yet complete: pass them
     /// again with more behind them. Interim responses (1xx) are passed over.
     /// Errors: `errc::protocol_error`, `errc::head_too_large`, `errc::body_too_large`; nothing can be fed after one.
     result<std::size_t> feed(std::string_view bytes);
+
+    /// As `feed`, once the head is there: gives to `into` what these bytes hold of the body, and keeps nothing of it.
+    /// Errors: also that of the sink.
+    result<std::size_t> feed_body(std::string_view bytes, body_sink& into);
 
     /// Tells that the peer ended the stream. A body that is delimited by the end becomes complete.
     /// Errors: `errc::truncated` when a response had begun, `errc::connection_lost` when none had.
@@ -40,13 +48,15 @@ class h1_response_decoder {
 
     /// True once a byte of the response was recognised.
     bool has_begun() const noexcept;
+    /// True once the head is there, of a response that is no interim one.
+    bool has_head() const noexcept;
     bool is_complete() const noexcept;
     /// Whether another request may follow on the connection. Valid once complete.
     bool keep_alive() const noexcept;
     /// The `timeout` of a `Keep-Alive` header: how long the server keeps an idle connection (RFC 2068 section 19.7.1).
     std::optional<std::chrono::seconds> keep_alive_timeout() const noexcept;
 
-    /// Gives the complete response away, without its timing.
+    /// Gives the response away, without its timing: when it is complete, or without a body when the head is there.
     response take() noexcept;
 
  private:

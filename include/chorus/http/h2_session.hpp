@@ -37,6 +37,10 @@ class h2_session {
         /// answer written to where it is to be.
         stream(const request& message, const limits& caps, response& answer) noexcept
             : message_(message), caps_(caps), answer_(answer), unsent_(message.body) {}
+        /// One whose body is read piece by piece: it gathers in `unread` up to the window of the stream, and the owner
+        /// tells by `consume` what he has taken. `caps.body_bytes` does not count.
+        stream(const request& message, const limits& caps, response& answer, std::string& unread) noexcept
+            : message_(message), caps_(caps), answer_(answer), unread_(&unread), unsent_(message.body) {}
         stream(const stream&) = delete;
         stream& operator=(const stream&) = delete;
 
@@ -44,6 +48,11 @@ class h2_session {
         /// the request; `errc::connection_lost` and `errc::truncated` before and after the response began;
         /// `errc::protocol_error`; the errors of the limits. Success is an error without a code.
         error failure;
+
+        /// True once the head of the response is there, which is no interim one.
+        bool has_head() const noexcept { return has_head_; }
+        /// True once the peer has said all that it had to say.
+        bool has_ended() const noexcept { return is_complete_; }
 
      protected:
         ~stream() = default;
@@ -54,7 +63,8 @@ class h2_session {
         const request& message_;
         const limits& caps_;
         response& answer_;
-        std::string_view unsent_;  // of the body
+        std::string* unread_ = nullptr;  // or the body belongs to the answer
+        std::string_view unsent_;        // of the body
         std::size_t announced_bytes_ = 0;
         stream* previous_ = nullptr;
         stream* next_ = nullptr;
@@ -63,7 +73,9 @@ class h2_session {
         bool is_open_ = false;
         bool was_not_sent_ = false;
         bool has_begun_ = false;    // the response
+        bool has_head_ = false;     // likewise
         bool is_complete_ = false;  // likewise
+        bool has_news_ = false;     // and is listed for it
     };
 
     explicit h2_session(const h2_options& options = {});
@@ -92,6 +104,12 @@ class h2_session {
     /// The exchanges that ended since the last call, and those whose response began.
     std::vector<stream*> take_completions() noexcept;
     std::vector<stream*> take_first_bytes() noexcept;
+    /// Those read piece by piece of which a head, bytes of a body or an end came. A completion is no news.
+    std::vector<stream*> take_news() noexcept;
+
+    /// Tells that so many bytes of `unread` were taken, so that the peer may send as many more. Returns whether there
+    /// is something to send for it.
+    bool consume(stream& one, std::size_t bytes);
 
     /// Asks the peer for a sign of life; `pings_answered` counts them.
     void ping();

@@ -12,9 +12,10 @@ struct limits {
     std::chrono::milliseconds pool_wait = std::chrono::minutes(10);   ///< `errc::pool_timed_out`
     std::chrono::milliseconds connect = std::chrono::seconds(5);      ///< `errc::connect_timed_out`; DNS, TCP and TLS
     std::chrono::milliseconds first_byte = std::chrono::minutes(10);  ///< `errc::first_byte_timed_out`
-    std::chrono::milliseconds total = std::chrono::minutes(10);       ///< `errc::deadline_exceeded`
-    std::size_t head_bytes = 64 * 1024;                               ///< `errc::head_too_large`
-    std::size_t body_bytes = 64 * 1024 * 1024;                        ///< `errc::body_too_large`
+    std::chrono::milliseconds idle = std::chrono::minutes(5);    ///< `errc::idle_timed_out`; between bytes of a stream
+    std::chrono::milliseconds total = std::chrono::minutes(10);  ///< `errc::deadline_exceeded`
+    std::size_t head_bytes = 64 * 1024;                          ///< `errc::head_too_large`
+    std::size_t body_bytes = 64 * 1024 * 1024;                   ///< `errc::body_too_large`
 };
 
 }  // namespace chorus::http

@@ -21,6 +21,8 @@ struct error::details {
     std::string request_id;
     std::string body;
     std::optional<std::chrono::milliseconds> retry_after;
+    std::shared_ptr<const chat_response> partial;
+    std::shared_ptr<const chat_request> conversation;
     std::exception_ptr exception;
 };
 
@@ -46,6 +48,8 @@ CHORUS_DECL const char* describe(errc code) noexcept {
             return "timed out connecting";
         case errc::first_byte_timed_out:
             return "timed out waiting for the first byte of the response";
+        case errc::idle_timed_out:
+            return "the stream was silent for longer than the limit";
         case errc::deadline_exceeded:
             return "the total time limit of the call passed";
         case errc::resolve_failed:
@@ -70,6 +74,18 @@ CHORUS_DECL const char* describe(errc code) noexcept {
             return "the body of the response exceeds the limit";
         case errc::decode_failed:
             return "the response could not be decoded";
+        case errc::schema_mismatch:
+            return "the answer does not fit the type asked for";
+        case errc::refused_by_model:
+            return "the model refused";
+        case errc::cut_off:
+            return "the answer was cut off at the limit of tokens";
+        case errc::content_filtered:
+            return "the answer was stopped by the content filter";
+        case errc::no_answer:
+            return "the response holds no answer";
+        case errc::too_many_rounds:
+            return "the model still calls tools";
         case errc::bad_request:
             return "the server refused the request";
         case errc::unauthenticated:
@@ -106,8 +122,8 @@ CHORUS_DECL bool belongs(errc code, condition group) noexcept {
     switch (group) {
         case condition::timeout:
             return code == errc::timed_out || code == errc::pool_timed_out || code == errc::connect_timed_out ||
-                   code == errc::first_byte_timed_out || code == errc::deadline_exceeded ||
-                   code == errc::request_timeout;
+                   code == errc::first_byte_timed_out || code == errc::idle_timed_out ||
+                   code == errc::deadline_exceeded || code == errc::request_timeout;
         case condition::cancelled:
             return code == errc::cancelled;
         case condition::rate_limited:
@@ -250,8 +266,6 @@ CHORUS_DECL std::string_view to_string(phase where) noexcept {
     return "";
 }
 
-CHORUS_DECL error::error(errc code, std::string message) : error(make_error_code(code), std::move(message)) {}
-
 CHORUS_DECL error::error(boost::system::error_code code, std::string message) : code_(code) {
     if (!message.empty()) change().text = std::move(message);
 }
@@ -319,6 +333,12 @@ CHORUS_DECL std::optional<std::chrono::milliseconds> error::retry_after() const 
 CHORUS_DECL int error::attempts() const noexcept {
     return details_ ? details_->attempts : 0;
 }
+CHORUS_DECL const chat_response* error::partial() const noexcept {
+    return details_ ? details_->partial.get() : nullptr;
+}
+CHORUS_DECL const chat_request* error::conversation() const noexcept {
+    return details_ ? details_->conversation.get() : nullptr;
+}
 CHORUS_DECL std::exception_ptr error::exception() const noexcept {
     return details_ ? details_->exception : nullptr;
 }
@@ -367,6 +387,15 @@ CHORUS_DECL error& error::retry_after(std::chrono::milliseconds value) & {
 }
 CHORUS_DECL error& error::attempts(int value) & {
     change().attempts = value;
+    return *this;
+}
+CHORUS_DECL error& error::partial(std::shared_ptr<const chat_response> value) & {
+    change().partial = std::move(value);
+    return *this;
+}
+
+CHORUS_DECL error& error::conversation(std::shared_ptr<const chat_request> value) & {
+    change().conversation = std::move(value);
     return *this;
 }
 

@@ -5,9 +5,11 @@
 #include <chorus/error.hpp>
 #include <chorus/http/limits.hpp>
 #include <chorus/http/message.hpp>
+#include <chorus/net/incoming_response.hpp>
 
 #include <chrono>
 #include <cstddef>
+#include <memory>
 #include <optional>
 
 namespace chorus::net {
@@ -28,6 +30,12 @@ class connection {
                                              std::chrono::steady_clock::time_point deadline,
                                              http::response& answer) = 0;
 
+    /// Sends a request and completes when the head of the response is there. `deadline` bounds it up to there.
+    /// Cancellation and errors: as `exchange`, for what was read too.
+    /// Lifetimes: the connection, `message` and `caps` outlive what it gives.
+    virtual awaitable<result<std::unique_ptr<incoming_response>>> open(
+        const http::request& message, const http::limits& caps, std::chrono::steady_clock::time_point deadline) = 0;
+
     /// Fails the exchanges under way with `reason`, and closes.
     virtual void abort(errc reason) noexcept = 0;
 
@@ -46,7 +54,7 @@ class connection {
     /// How long it took to open: its dns, connect and tls stages, and whether the TLS session was resumed.
     http::timing opening;
 
-    /// What the pool and the transport have made of it. The connection itself does not look at it.
+    /// What the pool and the transport have made of it: they alone change it.
     struct use_counts {
         std::size_t leases = 0;     ///< Given so far.
         std::size_t under_way = 0;  ///< Of those, not yet returned.

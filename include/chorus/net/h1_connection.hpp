@@ -23,6 +23,8 @@ class h1_connection final : public connection {
     std::size_t capacity() const noexcept override { return 1; }
     awaitable<result<void>> exchange(const http::request& message, const http::limits& caps, clock::time_point deadline,
                                      http::response& answer) override;
+    awaitable<result<std::unique_ptr<incoming_response>>> open(const http::request& message, const http::limits& caps,
+                                                               clock::time_point deadline) override;
     void abort(errc reason) noexcept override;
     bool is_reusable() const noexcept override { return reusable_; }
     bool is_alive() noexcept override;
@@ -30,21 +32,31 @@ class h1_connection final : public connection {
 
  private:
     class exchange_scope;
+    class body_reader;
+    enum class part { head, whole };
 
+    awaitable<result<void>> converse(const http::request& message, const http::limits& caps, clock::time_point deadline,
+                                     part wanted, http::response& answer);
     void watch(clock::time_point when, errc reason);
-    void ring() noexcept { interrupt(alarm_reason_); }
+    void ring() noexcept;
     void interrupt(errc reason) noexcept;
-    result<void> take_in(std::string_view bytes);
+    bool must_wait() const noexcept;
+    result<void> receive(http::body_sink* body);
+    result<void> take_in(std::string_view bytes, http::body_sink* body);
+    void conclude();
     error failure(phase where, boost::system::error_code cause) const;
 
     std::unique_ptr<net::stream> stream_;
     std::shared_ptr<scratch_buffers> scratch_;
     http::h1_response_decoder decoder_;
     alarm alarm_;
-    errc alarm_reason_{};  // what the alarm means when it rings
+    errc alarm_reason_{};  // what the alarm means when it rings; none where it means nothing any more
     errc interruption_{};  // why the exchange was cut short, if by us
-    std::string pending_;  // bytes of a line that is not yet complete
+    std::string pending_;  // bytes of a line that is not yet complete, or of a body that nobody has read yet
+    io_result last_step_;
+    boost::system::error_code write_failure_;
     std::optional<std::chrono::seconds> keep_alive_;
+    bool is_sent_ = false;
     bool reusable_ = true;
 };
 

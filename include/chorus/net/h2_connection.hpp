@@ -23,7 +23,8 @@ struct h2_health {
 };
 
 /// An HTTP/2 connection (RFC 9113). It reads while an exchange is under way and at no other time, so that an idle
-/// connection is no work for the loop; what came meanwhile is seen at checkout.
+/// connection is no work for the loop; what came meanwhile is seen at checkout. Of a response that is read piece by
+/// piece it holds the window of one stream at most: a slow reader stalls only itself.
 class h2_connection final : public connection {
  public:
     h2_connection(std::unique_ptr<net::stream> stream, std::shared_ptr<scratch_buffers> scratch,
@@ -37,6 +38,8 @@ class h2_connection final : public connection {
     std::size_t capacity() const noexcept override;
     awaitable<result<void>> exchange(const http::request& message, const http::limits& caps, clock::time_point deadline,
                                      http::response& answer) override;
+    awaitable<result<std::unique_ptr<incoming_response>>> open(const http::request& message, const http::limits& caps,
+                                                               clock::time_point deadline) override;
     void abort(errc reason) noexcept override;
     bool is_reusable() const noexcept override;
     bool has_been_of_use() const noexcept override;

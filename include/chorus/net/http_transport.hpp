@@ -31,19 +31,26 @@ class http_transport final : public transport, public std::enable_shared_from_th
     /// the server's GOAWAY.
     awaitable<result<void>> send(const http::request& message, const http::limits& caps,
                                  http::response& answer) override;
+    /// As `transport::open`, replaying as `send` does. What it gives shares the transport and holds a connection until
+    /// it is destroyed, which is then fit for the next request if the body was read to its end. The total time of its
+    /// head is that until the head.
+    awaitable<result<std::unique_ptr<incoming_response>>> open(const http::request& message,
+                                                               const http::limits& caps) override;
     net::pool_stats pool_stats() const override { return pool_->stats(); }
     awaitable<void> close() override { return pool_->close(); }
     void abort() noexcept override { pool_->abort(); }
 
  private:
     http_transport(executor ex, const policy::pool_options& pool, tls_context tls, http::protocol protocol);
-    static awaitable<result<std::unique_ptr<connection>>> open(std::shared_ptr<http_transport> self,
-                                                               http::origin where);
+    static awaitable<result<std::unique_ptr<connection>>> connect(std::shared_ptr<http_transport> self,
+                                                                  http::origin where);
+    template <class Call>
+    awaitable<typename Call::outcome> carry_out(const http::request& message, const http::limits& caps, Call call);
 
     executor executor_;
     timer_service& timers_;
     tls_context tls_;
-    http::protocol protocol_;
+    [[maybe_unused]] http::protocol protocol_;  // HTTP/1.1 alone in a build without HTTP/2
     resolver resolver_;
     std::shared_ptr<scratch_buffers> scratch_;
     std::shared_ptr<net::pool> pool_;

@@ -2,9 +2,13 @@
 #pragma once
 
 #include <chorus/async/awaitable.hpp>
+#include <chorus/config.hpp>
 #include <chorus/error.hpp>
 #include <chorus/http/limits.hpp>
 #include <chorus/http/message.hpp>
+#include <chorus/net/incoming_response.hpp>
+
+#include <memory>
 
 namespace chorus::net {
 
@@ -31,6 +35,14 @@ class transport {
     virtual awaitable<result<void>> send(const http::request& message, const http::limits& caps,
                                          http::response& answer) = 0;
 
+    /// Sends a request and completes when the head of its response is there, whatever its status: the body is read from
+    /// what it gives. A transport that does not know better receives the whole first.
+    /// Cancellation: terminal; nothing of the request is left behind.
+    /// Errors: as `send`. `caps.body_bytes` does not count: the reader sees what it reads.
+    /// Lifetimes: the arguments outlive the operation, and `message` and `caps` what it gives.
+    virtual awaitable<result<std::unique_ptr<incoming_response>>> open(const http::request& message,
+                                                                       const http::limits& caps);
+
     /// The counts of the pool; zeros where there is none.
     virtual net::pool_stats pool_stats() const { return {}; }
 
@@ -43,3 +55,7 @@ class transport {
 };
 
 }  // namespace chorus::net
+
+#ifndef CHORUS_SEPARATE_COMPILATION
+#include <chorus/impl/net/transport.ipp>
+#endif

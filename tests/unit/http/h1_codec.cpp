@@ -216,5 +216,133 @@ TEST(h1_decode, decodes_one_response_after_the_other) {
     }
 }
 
+/// Keeps what it is given, and refuses from some point on.
+struct collector final : body_sink {
+    result<void> take(std::string_view bytes) override {
+        if (bytes.empty()) ADD_FAILURE() << "nothing was given";
+        body += bytes;
+        if (body.size() >= refuses_at) return error(errc::decode_failed, "no more");
+        return {};
+    }
+    std::string body;
+    std::size_t refuses_at = std::string::npos;
+};
+
+TEST(h1_decode_streamed, stops_behind_the_head_and_gives_the_body_to_the_sink) {
+    for (const auto text : {with_length, with_chunks}) {
+        h1_response_decoder decoder;
+        decoder.start_streamed({});
+        const auto head = decoder.feed(text);
+        ASSERT_TRUE(head);
+        EXPECT_EQ(*head, text.find("\r\n\r\n") + 4);
+        EXPECT_TRUE(decoder.has_head());
+        EXPECT_FALSE(decoder.is_complete());
+        const response answer = decoder.take();
+        EXPECT_EQ(answer.status, text == with_length ? 200 : 429);
+        EXPECT_EQ(answer.body, "");
+        collector sink;
+        const auto rest = decoder.feed_body(text.substr(*head), sink);
+        ASSERT_TRUE(rest);
+        EXPECT_EQ(*head + *rest, text.size());
+        EXPECT_EQ(sink.body, decode(text).body);
+        EXPECT_TRUE(decoder.is_complete());
+        EXPECT_TRUE(decoder.keep_alive());
+        EXPECT_EQ(decoder.take().body.capacity(), std::string().capacity()) << "nothing of the body is kept";
+    }
+}
+
+TEST(h1_decode_streamed, is_the_same_for_every_size_of_the_pieces) {
+    constexpr std::string_view interim = "HTTP/1.1 100 Continue\r\n\r\n";
+    for (const auto& text :
+         {std::string(with_length), std::string(with_chunks), std::string(interim) + std::string(with_chunks)}) {
+        for (std::size_t size = 1; size <= text.size(); ++size) {
+            h1_response_decoder decoder;
+            decoder.start_streamed({});
+            collector sink;
+            std::string pending;
+            for (std::size_t at = 0; at < text.size(); at += size) {
+                pending += text.substr(at, size);
+                if (!decoder.has_head()) {
+                    const auto used = decoder.feed(pending);
+                    ASSERT_TRUE(used);
+                    pending.erase(0, *used);
+                    if (!decoder.has_head()) continue;
+                }
+                const auto used = decoder.feed_body(pending, sink);
+                ASSERT_TRUE(used);
+                pending.erase(0, *used);
+            }
+            EXPECT_TRUE(decoder.is_complete()) << size;
+            EXPECT_EQ(sink.body, decode(text).body);
+            EXPECT_EQ(pending, "");
+        }
+    }
+}
+
+TEST(h1_decode_streamed, does_not_limit_the_body_and_does_limit_the_head) {
+    limits caps;
+    caps.body_bytes = 2;
+    for (const auto text : {with_length, with_chunks}) {
+        EXPECT_EQ(refusal(text, caps), errc::body_too_large);
+        h1_response_decoder decoder;
+        decoder.start_streamed(caps);
+        const auto head = decoder.feed(text);
+        ASSERT_TRUE(head);
+        collector sink;
+        EXPECT_TRUE(decoder.feed_body(text.substr(*head), sink));
+        EXPECT_TRUE(decoder.is_complete());
+        caps.head_bytes = 20;
+        decoder.start_streamed(caps);
+        const auto too_large = decoder.feed(text);
+        ASSERT_FALSE(too_large);
+        EXPECT_EQ(too_large.error(), errc::head_too_large);
+        caps.head_bytes = 1000;
+    }
+}
+
+TEST(h1_decode_streamed, hands_on_the_error_of_the_sink) {
+    for (const auto text : {with_length, with_chunks}) {
+        h1_response_decoder decoder;
+        decoder.start_streamed({});
+        const auto head = decoder.feed(text);
+        ASSERT_TRUE(head);
+        collector sink;
+        sink.refuses_at = 1;
+        const auto fed = decoder.feed_body(text.substr(*head), sink);
+        ASSERT_FALSE(fed);
+        EXPECT_EQ(fed.error(), errc::decode_failed);
+        EXPECT_EQ(fed.error().text(), "no more");
+    }
+}
+
+TEST(h1_decode_streamed, ends_with_the_stream_where_nothing_else_says_when) {
+    for (const auto text :
+         {std::string_view("HTTP/1.1 200 OK\r\n\r\nrest"), with_length.substr(0, with_length.size() - 1)}) {
+        h1_response_decoder decoder;
+        decoder.start_streamed({});
+        const auto head = decoder.feed(text);
+        ASSERT_TRUE(head);
+        collector sink;
+        ASSERT_TRUE(decoder.feed_body(text.substr(*head), sink));
+        EXPECT_EQ(sink.body, text.substr(*head));
+        EXPECT_FALSE(decoder.is_complete());
+        const auto ended = decoder.feed_end();
+        EXPECT_EQ(ended.has_value(), sink.body == "rest");
+        EXPECT_EQ(decoder.is_complete(), sink.body == "rest");
+        if (!ended) {
+            EXPECT_EQ(ended.error(), errc::truncated);
+        }
+    }
+}
+
+TEST(h1_decode, refuses_a_line_of_a_chunked_body_that_does_not_end) {
+    limits caps;
+    caps.head_bytes = 100;
+    const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+    EXPECT_EQ(refusal(head + "5;" + std::string(90, 'x'), caps).code(), boost::system::error_code());
+    EXPECT_EQ(refusal(head + "5;" + std::string(100, 'x'), caps), errc::protocol_error);
+    EXPECT_EQ(refusal(head + "0\r\nX: " + std::string(100, 'x'), caps), errc::protocol_error);
+}
+
 }  // namespace
 }  // namespace chorus::http

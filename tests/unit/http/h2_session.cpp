@@ -27,6 +27,8 @@ using id = std::int32_t;
 struct question final : h2_session::stream {
     question(const request& message, const limits& wanted, char* who = nullptr)
         : stream(message, caps, answer), caps(wanted), name(who) {}
+    /// One whose body is read piece by piece.
+    question(const request& message, std::string& unread) : stream(message, caps, answer, unread), name(nullptr) {}
     result<response> outcome() { return failure.code() ? result<response>(failure) : result<response>(answer); }
 
     limits caps;
@@ -254,7 +256,74 @@ TEST_F(h2_session_test, passes_over_interim_responses_and_trailers) {
     server.respond(stream, ok, "body");
     exchange();
     EXPECT_EQ(outcomes.at(&a)->status, 200);
+    EXPECT_EQ(outcomes.at(&a)->headers.get("x-request-id"), "r1");
     EXPECT_FALSE(outcomes.at(&a)->headers.contains("link"));
+}
+
+TEST_F(h2_session_test, gives_the_windows_of_a_whole_response_back_as_it_comes) {
+    const id stream = submit(a);
+    exchange();
+    constexpr std::size_t window = 1024 * 1024;
+    server.respond(stream, ok, std::string(4 * window, 'x'));
+    exchange();
+    ASSERT_TRUE(outcomes.at(&a));
+    EXPECT_EQ(outcomes.at(&a)->body.size(), 4 * window);
+    // Each by halves (nghttp2): a frame for each would be traffic without need.
+    EXPECT_GE(server.requests[stream].given_back, 3 * window);
+    EXPECT_LE(server.window_updates, 10u);
+}
+
+TEST_F(h2_session_test, keeps_a_streamed_body_apart_and_tells_what_is_new) {
+    std::string unread;
+    question one(message, unread);
+    ASSERT_TRUE(client.submit(one));
+    exchange();
+    EXPECT_TRUE(client.take_news().empty());
+    server.interim(1, {{":status", "103"}});
+    exchange();
+    EXPECT_TRUE(client.take_news().empty());
+    EXPECT_FALSE(one.has_head());
+    server.respond(1, ok, "", false);
+    exchange();
+    EXPECT_EQ(client.take_news(), std::vector<h2_session::stream*>{&one});
+    EXPECT_TRUE(one.has_head());
+    EXPECT_FALSE(one.has_ended());
+    server.go_on(1, "some");
+    exchange();
+    server.go_on(1, "thing");
+    exchange();
+    EXPECT_EQ(client.take_news(), std::vector<h2_session::stream*>{&one}) << "once";
+    EXPECT_EQ(unread, "something");
+    EXPECT_EQ(one.answer.body, "");
+    server.go_on(1, "", true);
+    exchange();
+    EXPECT_EQ(client.take_news(), std::vector<h2_session::stream*>{&one});
+    EXPECT_TRUE(one.has_ended());
+    EXPECT_EQ(client.open_streams(), 0u);
+    EXPECT_FALSE(one.failure.code());
+}
+
+TEST_F(h2_session_test, gives_the_window_of_a_streamed_body_back_when_it_is_consumed) {
+    constexpr std::size_t window = 1024 * 1024;
+    std::string unread;
+    question one(message, unread);
+    ASSERT_TRUE(client.submit(one));
+    exchange();
+    server.respond(1, ok, std::string(2 * window, 'x'), false);
+    exchange();
+    EXPECT_EQ(unread.size(), window);
+    EXPECT_EQ(server.requests[1].given_back, 0u);
+    EXPECT_EQ(server.unsent(1), window);
+    EXPECT_FALSE(client.consume(one, 1000)) << "too little to tell";
+    EXPECT_TRUE(client.consume(one, window - 1000));
+    exchange();
+    EXPECT_EQ(server.requests[1].given_back, window);
+    EXPECT_EQ(unread.size(), 2 * window);
+    client.cancel(one);
+    EXPECT_TRUE(client.take_news().empty()) << "nothing is told of what is forgotten";
+    EXPECT_FALSE(client.consume(one, window));
+    exchange();
+    EXPECT_TRUE(server.requests[1].was_reset);
 }
 
 TEST_F(h2_session_test, resets_a_malformed_response_and_keeps_the_connection) {

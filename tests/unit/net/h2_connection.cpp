@@ -270,6 +270,24 @@ CHORUS_TEST(h2_connection, fails_and_does_not_hang_when_any_step_fails) {
     EXPECT_GT(steps, 10u);
 }
 
+CHORUS_TEST(h2_connection, ends_an_exchange_that_it_resets_itself) {
+    conversation talk(*this);
+    CO_ASSERT_TRUE(co_await talk.open());
+    http::limits caps;
+    caps.body_bytes = 3;
+    auto large = talk.ask(caps);
+    auto shorter = talk.ask();
+    co_await talk.settle();
+    talk.server.respond(1, ok, "more than three");
+    talk.server.respond(3, {{":status", "200"}, {"content-length", "12"}}, "hello world");
+    co_await talk.settle();
+    CO_ASSERT_TRUE(large.done());
+    EXPECT_EQ((co_await std::move(large)).error(), errc::body_too_large);
+    CO_ASSERT_TRUE(shorter.done());
+    EXPECT_EQ((co_await std::move(shorter)).error(), errc::protocol_error);
+    EXPECT_TRUE(talk.link->is_alive());
+}
+
 CHORUS_TEST(h2_connection, fails_with_the_reason_of_an_abort) {
     conversation talk(*this);
     CO_ASSERT_TRUE(co_await talk.open());

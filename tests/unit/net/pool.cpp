@@ -47,6 +47,14 @@ class mock_connection final : public connection {
         reusable_ = true;
         co_return result<void>();
     }
+    awaitable<result<std::unique_ptr<incoming_response>>> open(const http::request& message, const http::limits& caps,
+                                                               clock::time_point deadline) override {
+        http::response answer;
+        const auto done = co_await exchange(message, caps, deadline, answer);
+        if (!done) co_return done.error();
+        std::unique_ptr<incoming_response> whole = std::make_unique<whole_response>(std::move(answer));
+        co_return whole;
+    }
     void abort(errc reason) noexcept override {
         aborted_ = reason;
         reusable_ = false;

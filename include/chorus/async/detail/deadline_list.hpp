@@ -18,6 +18,7 @@ class deadline_entry {
     deadline_entry& operator=(const deadline_entry&) = delete;
 
     clock::time_point when() const noexcept { return when_; }
+    bool is_listed() const noexcept { return is_listed_; }
 
  protected:
     ~deadline_entry() = default;

@@ -2,6 +2,7 @@
 
 #include <chorus/http/h1_codec.hpp>
 
+#include <boost/asio/error.hpp>
 #include <boost/beast/http/basic_parser.hpp>
 #include <boost/beast/http/error.hpp>
 
@@ -29,8 +30,9 @@ CHORUS_DECL void encode_h1(const request& message, std::string& out) {
 /// Writes what Beast's push parser finds straight into our response, without Beast's own field container.
 class h1_response_decoder::machine {
  public:
-    void start(const limits& caps) {
+    void start(const limits& caps, bool is_streamed) {
         caps_ = caps;
+        is_streamed_ = is_streamed;
         has_begun_ = false;
         ended_by_close_ = false;
         restart();
@@ -38,7 +40,7 @@ class h1_response_decoder::machine {
 
     result<std::size_t> feed(std::string_view bytes) {
         std::size_t used = 0;
-        while (used < bytes.size() && !parser_->is_done()) {
+        while (used < bytes.size() && !parser_->is_done() && !(is_streamed_ && parser_->is_header_done())) {
             has_begun_ = true;
             boost::system::error_code failure;
             const std::string_view rest = bytes.substr(used);
@@ -49,10 +51,26 @@ class h1_response_decoder::machine {
                 head_bytes_ += taken;
                 if (head_bytes_ + (rest.size() - taken) > caps_.head_bytes) return error(errc::head_too_large);
             }
-            if (failure == boost::beast::http::error::need_more) break;
+            if (failure == boost::beast::http::error::need_more) return keep(rest.size() - taken, used);
             if (failure) return translate(failure);
             if (parser_->is_done() && is_interim(parser_->message.status)) restart();
         }
+        return used;
+    }
+
+    result<std::size_t> feed_body(std::string_view bytes, body_sink& into) {
+        parser_->eager(true);
+        parser_->sink = &into;
+        std::size_t used = 0;
+        boost::system::error_code failure;
+        while (used < bytes.size() && !parser_->is_done() && !failure) {
+            const std::string_view rest = bytes.substr(used);
+            used += parser_->put(boost::asio::const_buffer(rest.data(), rest.size()), failure);
+        }
+        parser_->sink = nullptr;
+        if (failure == boost::asio::error::operation_aborted) return std::move(parser_->refusal);
+        if (failure == boost::beast::http::error::need_more) return keep(bytes.size() - used, used);
+        if (failure) return translate(failure);
         return used;
     }
 
@@ -68,6 +86,7 @@ class h1_response_decoder::machine {
     }
 
     bool has_begun() const noexcept { return has_begun_; }
+    bool has_head() const noexcept { return parser_ && parser_->is_header_done(); }
     bool is_complete() const noexcept { return parser_ && parser_->is_done(); }
     bool keep_alive() const noexcept { return parser_ && !ended_by_close_ && parser_->keep_alive(); }
 
@@ -78,8 +97,12 @@ class h1_response_decoder::machine {
  private:
     class parser : public boost::beast::http::basic_parser<false> {
      public:
+        parser() : sink(nullptr) {}  // clang knows no initialisers of members here before the machine is whole
+
         response message;
         std::string keep_alive_field;
+        body_sink* sink;  // or the body is kept in the message
+        error refusal;    // of the sink
 
      private:
         using error_code = boost::beast::error_code;
@@ -96,27 +119,45 @@ class h1_response_decoder::machine {
         void on_body_init_impl(const boost::optional<std::uint64_t>& length, error_code&) override {
             // The peer's word alone must not make us allocate much.
             constexpr std::uint64_t trusted = 1024 * 1024;
-            if (length) message.body.reserve(static_cast<std::size_t>(std::min(*length, trusted)));
+            if (length && !sink) message.body.reserve(static_cast<std::size_t>(std::min(*length, trusted)));
         }
-        std::size_t on_body_impl(string_view bytes, error_code&) override {
-            message.body.append(bytes.data(), bytes.size());
-            return bytes.size();
-        }
+        std::size_t on_body_impl(string_view bytes, error_code& failure) override { return take(bytes, failure); }
         void on_chunk_header_impl(std::uint64_t, string_view, error_code&) override {}
-        std::size_t on_chunk_body_impl(std::uint64_t, string_view bytes, error_code&) override {
-            message.body.append(bytes.data(), bytes.size());
-            return bytes.size();
+        std::size_t on_chunk_body_impl(std::uint64_t, string_view bytes, error_code& failure) override {
+            return take(bytes, failure);
         }
         void on_finish_impl(error_code&) override {}
+
+        std::size_t take(string_view bytes, error_code& failure) {
+            if (!sink) {
+                message.body.append(bytes.data(), bytes.size());
+            } else if (auto taken = sink->take({bytes.data(), bytes.size()}); !taken) {
+                refusal = std::move(taken).error();
+                failure = boost::asio::error::operation_aborted;
+            }
+            return bytes.size();
+        }
     };
 
     /// Begins a message; `has_begun_` stays: also an interim response tells that the server has the request.
     void restart() {
         parser_.emplace();
         parser_->header_limit(static_cast<std::uint32_t>(std::min<std::size_t>(caps_.head_bytes, UINT32_MAX)));
-        parser_->body_limit(caps_.body_bytes);
-        parser_->eager(true);
+        if (is_streamed_) {
+            parser_->body_limit(boost::none);
+        } else {
+            parser_->body_limit(caps_.body_bytes);
+        }
+        parser_->eager(!is_streamed_);  // a parser that is not stops behind the head
         head_bytes_ = 0;
+    }
+
+    /// Beast sets no limit to the line before a chunk, nor to the trailers.
+    result<std::size_t> keep(std::size_t unfinished, std::size_t used) const {
+        if (unfinished <= caps_.head_bytes) return used;
+        error broken(errc::protocol_error);
+        broken.cause("a line of the chunked body does not end");
+        return broken;
     }
 
     static bool is_interim(int status) noexcept { return status >= 100 && status < 200; }
@@ -133,6 +174,7 @@ class h1_response_decoder::machine {
     std::optional<parser> parser_;
     limits caps_;
     std::size_t head_bytes_ = 0;
+    bool is_streamed_ = false;
     bool has_begun_ = false;
     bool ended_by_close_ = false;
 };
@@ -143,16 +185,25 @@ CHORUS_DECL h1_response_decoder::h1_response_decoder(h1_response_decoder&&) noex
 CHORUS_DECL h1_response_decoder& h1_response_decoder::operator=(h1_response_decoder&&) noexcept = default;
 
 CHORUS_DECL void h1_response_decoder::start(const limits& caps) {
-    machine_->start(caps);
+    machine_->start(caps, false);
+}
+CHORUS_DECL void h1_response_decoder::start_streamed(const limits& caps) {
+    machine_->start(caps, true);
 }
 CHORUS_DECL result<std::size_t> h1_response_decoder::feed(std::string_view bytes) {
     return machine_->feed(bytes);
+}
+CHORUS_DECL result<std::size_t> h1_response_decoder::feed_body(std::string_view bytes, body_sink& into) {
+    return machine_->feed_body(bytes, into);
 }
 CHORUS_DECL result<void> h1_response_decoder::feed_end() {
     return machine_->feed_end();
 }
 CHORUS_DECL bool h1_response_decoder::has_begun() const noexcept {
     return machine_->has_begun();
+}
+CHORUS_DECL bool h1_response_decoder::has_head() const noexcept {
+    return machine_->has_head();
 }
 CHORUS_DECL bool h1_response_decoder::is_complete() const noexcept {
     return machine_->is_complete();

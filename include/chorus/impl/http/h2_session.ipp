@@ -35,6 +35,7 @@ class h2_session::machine {
         nghttp2_option_new(&settings);
         nghttp2_option_set_peer_max_concurrent_streams(settings, options.assumed_streams);
         nghttp2_option_set_no_closed_streams(settings, 1);
+        nghttp2_option_set_no_auto_window_update(settings, 1);
         nghttp2_session_client_new2(&session_, callbacks(), this, settings);
         nghttp2_option_del(settings);
         const std::array<nghttp2_settings_entry, 2> mine{{
@@ -91,6 +92,7 @@ class h2_session::machine {
     }
 
     void cancel(stream& one) noexcept {
+        if (std::exchange(one.has_news_, false)) std::erase(news_, &one);
         if (!one.is_open_) {
             std::erase(completions_, &one);
             std::erase(first_bytes_, &one);
@@ -139,6 +141,17 @@ class h2_session::machine {
 
     std::vector<stream*> take_completions() noexcept { return std::exchange(completions_, {}); }
     std::vector<stream*> take_first_bytes() noexcept { return std::exchange(first_bytes_, {}); }
+
+    std::vector<stream*> take_news() noexcept {
+        for (stream* const one : news_) one->has_news_ = false;
+        return std::exchange(news_, {});
+    }
+
+    bool consume(stream& one, std::size_t bytes) {
+        if (!one.is_open_ || one.is_complete_) return false;
+        nghttp2_session_consume_stream(session_, one.id_, bytes);
+        return nghttp2_session_want_write(session_) != 0;
+    }
 
     void ping() { nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr); }
     std::size_t pings_answered() const noexcept { return pings_answered_; }
@@ -197,6 +210,11 @@ class h2_session::machine {
         completions_.push_back(&one);
     }
 
+    void report(stream& one) {
+        if (one.unread_ == nullptr || std::exchange(one.has_news_, true)) return;
+        news_.push_back(&one);
+    }
+
     /// Resets a stream whose response breaks a limit; the completion comes with its closing.
     int refuse(stream& one, errc limit) {
         one.broken_limit_ = limit;
@@ -231,7 +249,7 @@ class h2_session::machine {
         if (one == nullptr || one->broken_limit_ != errc{}) return 0;
         response& answer = one->answer_;
         // Trailers bring nothing that a chat response needs.
-        if (frame->headers.cat == NGHTTP2_HCAT_HEADERS && one->has_begun_ && answer.status >= 200) return 0;
+        if (one->has_head_) return 0;
         if (!one->has_begun_) {
             one->has_begun_ = true;
             answer = {};  // it may hold what an earlier attempt received
@@ -259,7 +277,16 @@ class h2_session::machine {
                        void* user_data) {
         machine& here = self(user_data);
         stream* const one = here.find(id);
-        if (one == nullptr || !one->has_begun_ || one->broken_limit_ != errc{}) return 0;
+        const bool is_wanted = one != nullptr && one->has_begun_ && one->broken_limit_ == errc{};
+        if (is_wanted && one->unread_ != nullptr) {
+            // The window of the connection is given back at once: who is slow holds back nobody but himself.
+            nghttp2_session_consume_connection(here.session_, size);
+            one->unread_->append(detail::to_view(bytes, size));
+            here.report(*one);
+            return 0;
+        }
+        nghttp2_session_consume(here.session_, id, size);
+        if (!is_wanted) return 0;
         std::string& body = one->answer_.body;
         if (body.size() + size > one->caps_.body_bytes) return here.refuse(*one, errc::body_too_large);
         if (body.empty()) {
@@ -277,8 +304,8 @@ class h2_session::machine {
         switch (frame->hd.type) {
             case NGHTTP2_HEADERS:
             case NGHTTP2_DATA: {
-                if (stream* const one = here.find(frame->hd.stream_id); one != nullptr && ends && one->has_begun_) {
-                    one->is_complete_ = one->broken_limit_ == errc{};
+                if (stream* const one = here.find(frame->hd.stream_id); one != nullptr && one->has_begun_) {
+                    here.note_frame(*one, ends);
                 }
                 return here.count_empty(frame->hd.type == NGHTTP2_DATA && frame->hd.length == 0 && !ends);
             }
@@ -301,6 +328,13 @@ class h2_session::machine {
             default:
                 return 0;
         }
+    }
+
+    void note_frame(stream& one, bool ends) {
+        if (ends) one.is_complete_ = one.broken_limit_ == errc{};
+        const bool is_new = !one.has_head_ && one.answer_.status >= 200;
+        if (is_new) one.has_head_ = true;
+        if (is_new || ends) report(one);
     }
 
     /// A GOAWAY came before the request was sent.
@@ -349,6 +383,7 @@ class h2_session::machine {
     std::size_t empty_frames_ = 0;
     std::vector<stream*> completions_;
     std::vector<stream*> first_bytes_;
+    std::vector<stream*> news_;
     std::vector<nghttp2_nv> fields_;  // of the request being encoded
     std::string names_;
     std::string flood_;
@@ -384,6 +419,12 @@ CHORUS_DECL std::vector<h2_session::stream*> h2_session::take_completions() noex
 }
 CHORUS_DECL std::vector<h2_session::stream*> h2_session::take_first_bytes() noexcept {
     return machine_->take_first_bytes();
+}
+CHORUS_DECL std::vector<h2_session::stream*> h2_session::take_news() noexcept {
+    return machine_->take_news();
+}
+CHORUS_DECL bool h2_session::consume(stream& one, std::size_t bytes) {
+    return machine_->consume(one, bytes);
 }
 CHORUS_DECL void h2_session::ping() {
     machine_->ping();

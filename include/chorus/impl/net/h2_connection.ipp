@@ -54,29 +54,43 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
         stream_->close();
     }
 
-    /// One exchange, inside the frame of its call.
+    /// One exchange: inside the frame of its call, or of one whose body is read piece by piece, with its reader.
     struct exchange_state final : http::h2_session::stream, chorus::detail::deadline_entry {
         exchange_state(machinery& owner, const http::request& message, const http::limits& caps, http::response& into)
             : stream(message, caps, into), home(owner), answer(into) {}
+        exchange_state(machinery& owner, const http::request& message, const http::limits& caps, http::response& into,
+                       std::string& unread)
+            : stream(message, caps, into, unread), home(owner), answer(into) {}
         ~exchange_state() { home.leave(*this); }
 
         /// The coroutine has suspended.
         void operator()(boost::intrusive_ptr<chorus::detail::suspension> suspended) {
             coroutine = std::move(suspended);
-            if (is_done) coroutine->resume({});
+            if (is_done) wake();
+        }
+        void wake() {
+            if (coroutine) std::exchange(coroutine, nullptr)->resume({});
         }
         void finish() {
             is_done = true;
-            if (coroutine) coroutine->resume({});
+            wake();
         }
         void fail(error why) {
             failure = std::move(why);
             finish();
         }
-        void on_late() override {
-            home.session_.cancel(*this);
-            fail(error(when() == end ? errc::deadline_exceeded : errc::first_byte_timed_out));
+        /// Ends it from this side.
+        void drop(errc why) {
+            if (!is_done) home.session_.cancel(*this);
+            fail(error(why));
             home.schedule_flush();
+        }
+        void on_late() override {
+            if (limit > home.deadlines_.now()) {
+                home.deadlines_.add(*this, limit);
+            } else if (coroutine) {
+                drop(late);
+            }
         }
         result<void> outcome() {
             if (failure.code()) {
@@ -100,7 +114,9 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
         boost::intrusive_ptr<chorus::detail::suspension> coroutine;
         clock::time_point sent{};
         clock::time_point first_byte{};
-        clock::time_point end{};  // the deadline of the whole call
+        clock::time_point end{};    // the deadline of the whole call, or of its head
+        clock::time_point limit{};  // what is awaited now is late then
+        errc late{};                // and this is the error
         bool is_begun = false;
         bool is_done = false;
     };
@@ -117,11 +133,14 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
         one.is_begun = true;
         one.receptions_before = receptions_;
         one.sent = deadlines_.now();
-        deadlines_.add(one, std::min(chorus::detail::saturating_add(one.sent, patience), one.end));
+        const clock::time_point first = chorus::detail::saturating_add(one.sent, patience);
+        expect(one, std::min(first, one.end), first < one.end ? errc::first_byte_timed_out : errc::deadline_exceeded);
         schedule_flush();
         listen();
         return true;
     }
+
+    class body_reader;
 
     void abort(errc reason) noexcept {
         stream_->close();
@@ -143,6 +162,15 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
  private:
     friend struct exchange_state;
 
+    /// A limit that moves away stays in the list until its old time has come: most of what is awaited comes before.
+    void expect(exchange_state& one, clock::time_point when, errc reason) {
+        one.limit = when;
+        one.late = reason;
+        if (one.is_listed() && one.when() <= when) return;
+        deadlines_.remove(one);
+        deadlines_.add(one, when);
+    }
+
     void leave(exchange_state& one) noexcept {
         deadlines_.remove(one);
         if (one.is_begun && !one.is_done) {
@@ -150,7 +178,7 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
             schedule_flush();
         }
         // With nobody left to hear for, the wait would keep the loop from ending.
-        if (deadlines_.empty() && is_listening_) {
+        if (session_.open_streams() == 0 && is_listening_) {
             silence_.clear();
             stream_->cancel();
         }
@@ -171,6 +199,11 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
 
     void flush() {
         if (is_broken_ || is_writing_) return;
+        write_out();
+        deliver();  // a stream that this side resets ends when that is sent
+    }
+
+    void write_out() {
         for (;;) {
             if (unsent_.empty()) {
                 std::string& out = scratch_->out;
@@ -230,10 +263,7 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
     void hear(boost::system::error_code failure) {
         is_listening_ = false;
         if (is_broken_) return;
-        if (failure == asio::error::operation_aborted) {
-            if (!deadlines_.empty()) listen();
-            return;
-        }
+        if (failure == asio::error::operation_aborted) return listen();
         if (failure) return lose(failure);
         last_heard_ = deadlines_.now();
         read_all();
@@ -269,9 +299,9 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
         for (auto* stream : session_.take_first_bytes()) {
             auto& begun = static_cast<exchange_state&>(*stream);
             begun.first_byte = deadlines_.now();
-            deadlines_.remove(begun);
-            deadlines_.add(begun, begun.end);
+            expect(begun, begun.end, errc::deadline_exceeded);
         }
+        for (auto* stream : session_.take_news()) static_cast<exchange_state&>(*stream).wake();
         for (auto* stream : session_.take_completions()) {
             auto& ended = static_cast<exchange_state&>(*stream);
             deadlines_.remove(ended);
@@ -290,12 +320,13 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
     }
 
     void fail_all(errc reason) {
+        if (!is_broken_) session_.feed_end({});
         is_broken_ = true;
-        while (auto* const next = deadlines_.first()) {
-            auto& one = static_cast<exchange_state&>(*next);
+        for (auto* stream : session_.take_completions()) {
+            auto& one = static_cast<exchange_state&>(*stream);
             deadlines_.remove(one);
-            session_.cancel(one);
-            one.fail(error(reason));
+            if (one.failure.code()) one.failure = error(reason);
+            one.finish();
         }
         silence_.clear();
     }
@@ -345,6 +376,79 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
     bool is_broken_ = false;
 };
 
+/// The body of a response whose head is there.
+class h2_connection::machinery::body_reader final : public incoming_response {
+ public:
+    body_reader(std::shared_ptr<machinery> home, const http::request& message, const http::limits& caps)
+        : home_(std::move(home)), state_(*home_, message, caps, head_, unread_) {}
+
+    /// Sends the request and completes when the head is there.
+    awaitable<result<void>> begin(clock::time_point deadline, std::chrono::milliseconds patience) {
+        state_.end = deadline;
+        if (home_->begin(state_, patience)) {
+            try {
+                while (!state_.has_head() && !state_.is_done) {
+                    co_await chorus::detail::async_suspend(home_->get_executor(), state_);
+                }
+            } catch (const boost::system::system_error&) {
+                state_.drop(errc::cancelled);
+            }
+        }
+        // What fails behind the head is for its reader to know.
+        if (!state_.has_head()) co_return state_.outcome();
+        head_.timing.first_byte = state_.first_byte - state_.sent;
+        co_return result<void>();
+    }
+
+    const http::response& head() const noexcept override { return head_; }
+    bool is_complete() const noexcept override { return unread_.empty() && state_.has_ended(); }
+
+    awaitable<result<bool>> read(http::body_sink& into, time_limit limit) override {
+        if (must_wait()) {
+            home_->expect(state_, limit.when, limit.reason);
+            try {
+                while (must_wait()) co_await chorus::detail::async_suspend(home_->get_executor(), state_);
+            } catch (const boost::system::system_error&) {
+                unread_.clear();
+                state_.drop(errc::cancelled);
+            }
+        }
+        if (!unread_.empty()) {
+            const auto given = give(into);
+            if (!given) co_return given.error();
+            co_return true;
+        }
+        if (state_.failure.code()) {
+            error failed = state_.failure;
+            if (failed.phase() == phase::none) failed.phase(phase::read);
+            co_return failed;
+        }
+        co_return false;
+    }
+
+ private:
+    bool must_wait() const noexcept { return unread_.empty() && !state_.is_done && !state_.has_ended(); }
+
+    result<void> give(http::body_sink& into) {
+        constexpr std::size_t kept_while_idle = 4 * 1024;
+        const std::size_t size = unread_.size();
+        auto taken = into.take(unread_);
+        if (unread_.capacity() > kept_while_idle) std::string().swap(unread_);
+        unread_.clear();
+        if (!taken) {
+            state_.drop(errc::cancelled);
+        } else if (home_->session_.consume(state_, size)) {
+            home_->schedule_flush();
+        }
+        return taken;
+    }
+
+    std::shared_ptr<machinery> home_;
+    http::response head_;
+    std::string unread_;
+    exchange_state state_;  // goes first: it takes leave of the others
+};
+
 CHORUS_DECL h2_connection::h2_connection(std::unique_ptr<net::stream> stream, std::shared_ptr<scratch_buffers> scratch,
                                          const http::h2_options& options, const h2_health& health)
     : machinery_(std::make_shared<machinery>(std::move(stream), std::move(scratch), options, health)) {}
@@ -374,6 +478,15 @@ CHORUS_DECL awaitable<result<void>> h2_connection::exchange(const http::request&
         }
     }
     co_return self.outcome();
+}
+
+CHORUS_DECL awaitable<result<std::unique_ptr<incoming_response>>> h2_connection::open(const http::request& message,
+                                                                                      const http::limits& caps,
+                                                                                      clock::time_point deadline) {
+    auto reader = std::make_unique<machinery::body_reader>(machinery_, message, caps);
+    const auto begun = co_await reader->begin(deadline, caps.first_byte);
+    if (!begun) co_return begun.error();
+    co_return std::unique_ptr<incoming_response>(std::move(reader));
 }
 
 CHORUS_DECL void h2_connection::abort(errc reason) noexcept {

@@ -6,6 +6,7 @@
 #include <chorus/net/h2_connection.hpp>
 #endif
 #include <chorus/net/http_transport.hpp>
+#include <chorus/policy/replay_limits.hpp>
 
 #include <algorithm>
 #include <optional>
@@ -39,36 +40,56 @@ CHORUS_DECL void complete(http::timing& timing, const http::timing& opening, boo
     timing.queue = std::max(waited - opening.dns - opening.connect - opening.tls, clock::duration::zero());
 }
 
-/// Which failures the transport mends by itself: those that say that the server has not processed the request.
-class replay_limits {
- public:
-    bool allow(const error& failed, const connection& via, const connection::use_counts& before) noexcept {
-        if (failed == errc::connection_lost) {
-            // The server closed it while it was idle, and the request met that. With others under way, only silence
-            // since then says so: the connection may have broken in the middle of them all.
-            const bool was_idle = before.under_way == 1 || failed.phase() == phase::write;
-            return before.answered > 0 && was_idle && losses_++ < most_losses;
-        }
-        if (failed == errc::refused) {
-            // A server that says goodbye every so many requests may meet the same call again and again.
-            const bool made_progress = !via.is_reusable() && via.has_been_of_use();
-            return made_progress || refusals_++ < most_refusals;
-        }
-        return false;
-    }
-
- private:
-    static constexpr int most_losses = 2;
-    static constexpr int most_refusals = 4;
-    int losses_ = 0;
-    int refusals_ = 0;
-};
-
 CHORUS_DECL error told_of_call(error failed, const http::request& message, int attempts) {
     failed.attempts(attempts);
     if (failed.text().empty()) failed.text(message.origin.to_string());
     return failed;
 }
+
+/// A response that holds the connection it comes from.
+class leased_response final : public incoming_response {
+ public:
+    leased_response(std::shared_ptr<transport> owner, lease link, std::unique_ptr<incoming_response> body)
+        : head_(body->head()), owner_(std::move(owner)), link_(std::move(link)), body_(std::move(body)) {}
+
+    const http::response& head() const noexcept override { return head_; }
+    awaitable<result<bool>> read(http::body_sink& into, time_limit limit) override { return body_->read(into, limit); }
+    bool is_complete() const noexcept override { return body_->is_complete(); }
+    http::timing& timing() noexcept { return head_.timing; }
+
+ private:
+    http::response head_;
+    std::shared_ptr<transport> owner_;  // the lease refers to its pool
+    lease link_;
+    std::unique_ptr<incoming_response> body_;  // goes first: the connection is then fit or not
+};
+
+/// What `send` does on a connection, and then.
+struct whole_call {
+    using outcome = result<void>;
+    http::response& answer;
+
+    awaitable<outcome> begin(connection& link, const http::request& message, const http::limits& caps,
+                             clock::time_point deadline) const {
+        return link.exchange(message, caps, deadline, answer);
+    }
+    outcome finish(outcome done, const std::shared_ptr<transport>&, lease&) const { return done; }
+    http::timing& timing(outcome&) const noexcept { return answer.timing; }
+};
+
+/// What `open` does.
+struct streamed_call {
+    using outcome = result<std::unique_ptr<incoming_response>>;
+
+    awaitable<outcome> begin(connection& link, const http::request& message, const http::limits& caps,
+                             clock::time_point deadline) const {
+        return link.open(message, caps, deadline);
+    }
+    outcome finish(outcome done, const std::shared_ptr<transport>& owner, lease& link) const {
+        return std::make_unique<leased_response>(owner, std::move(link), std::move(*done));
+    }
+    http::timing& timing(outcome& done) const noexcept { return static_cast<leased_response&>(**done).timing(); }
+};
 
 }  // namespace detail
 
@@ -102,7 +123,7 @@ CHORUS_DECL http_transport::http_transport(executor ex, const policy::pool_optio
       scratch_(std::make_shared<scratch_buffers>()),
       pool_(std::make_shared<net::pool>(executor_, pool, [this](http::origin where) {
           // The opening shares the transport: it may outlast the call that caused it.
-          return open(shared_from_this(), std::move(where));
+          return connect(shared_from_this(), std::move(where));
       })) {}
 
 CHORUS_DECL http_transport::~http_transport() {
@@ -111,10 +132,21 @@ CHORUS_DECL http_transport::~http_transport() {
 
 CHORUS_DECL awaitable<result<void>> http_transport::send(const http::request& message, const http::limits& caps,
                                                          http::response& answer) {
+    return carry_out(message, caps, detail::whole_call{answer});
+}
+
+CHORUS_DECL awaitable<result<std::unique_ptr<incoming_response>>> http_transport::open(const http::request& message,
+                                                                                       const http::limits& caps) {
+    return carry_out(message, caps, detail::streamed_call());
+}
+
+template <class Call>
+awaitable<typename Call::outcome> http_transport::carry_out(const http::request& message, const http::limits& caps,
+                                                            Call call) {
     const auto self = shared_from_this();
     const clock::time_point started = timers_.now();
     const clock::time_point deadline = chorus::detail::saturating_add(started, caps.total);
-    detail::replay_limits replays;
+    policy::replay_limits replays;
     for (int attempts = 1;; ++attempts) {
         lease link = pool_->try_acquire(message.origin);
         if (!link) {
@@ -122,23 +154,27 @@ CHORUS_DECL awaitable<result<void>> http_transport::send(const http::request& me
             if (!acquired) co_return acquired.error();
             link = std::move(*acquired);
         }
-        const connection::use_counts before = link->use;
+        connection& via = *link;
+        const connection::use_counts before = via.use;
         const clock::duration waited = timers_.now() - started;
-        auto done = co_await link->exchange(message, caps, deadline, answer);
+        auto done = co_await call.begin(via, message, caps, deadline);
         if (done) {
-            detail::complete(answer.timing, link->opening, before.answered > 0, waited);
-            answer.timing.total = timers_.now() - started;
-            ++link->use.answered;
-            co_return done;
+            ++via.use.answered;
+            auto ready = call.finish(std::move(done), self, link);
+            http::timing& timing = call.timing(ready);
+            detail::complete(timing, via.opening, before.answered > 0, waited);
+            timing.total = timers_.now() - started;
+            co_return ready;
         }
-        if (!replays.allow(done.error(), *link, before)) {
+        if (!replays.allow(done.error(),
+                           {before.answered, before.under_way, via.is_reusable(), via.has_been_of_use()})) {
             co_return detail::told_of_call(done.error(), message, attempts);
         }
     }
 }
 
-CHORUS_DECL awaitable<result<std::unique_ptr<connection>>> http_transport::open(std::shared_ptr<http_transport> self,
-                                                                                http::origin where) {
+CHORUS_DECL awaitable<result<std::unique_ptr<connection>>> http_transport::connect(std::shared_ptr<http_transport> self,
+                                                                                   http::origin where) {
     http::timing opening;
     auto opened = co_await open_stream(where, self->resolver_, where.tls ? &self->tls_ : nullptr, opening);
     if (!opened) co_return opened.error();
