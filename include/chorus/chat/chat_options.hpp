@@ -3,6 +3,7 @@
 
 #include <chorus/chat/content.hpp>
 #include <chorus/chat/response_format.hpp>
+#include <chorus/chat/tool.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -69,7 +70,11 @@ struct chat_options {
     std::vector<std::string> stop;
     std::vector<std::pair<std::int64_t, double>> logit_bias;
     std::optional<chorus::response_format> response_format;
+    std::vector<tool> tools;
+    std::optional<chorus::tool_choice> tool_choice;
+    std::optional<bool> parallel_tool_calls;
     std::string reasoning_effort;
+    std::optional<std::int64_t> thinking_tokens;
     std::string verbosity;
     std::string service_tier;
     std::string prompt_cache_key;
@@ -84,6 +89,8 @@ struct chat_options {
     std::optional<content> prediction;
     string_pairs metadata;
     std::optional<chorus::web_search> web_search;
+    std::optional<bool> stream_usage;
+    std::optional<bool> stream_obfuscation;
     std::string moderation_model;
     std::optional<std::string> moderation_policy;  ///< JSON text
 

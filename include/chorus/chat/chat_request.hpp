@@ -63,10 +63,22 @@ class chat_request {
     self& logprobs(bool wanted = true) &;
     self& top_logprobs(std::int64_t count) &;  ///< needs `logprobs`
 
+    /// Tools that the model may call. Each call of these appends.
+    self& tool(chorus::tool next) &;
+    self& tools(std::vector<chorus::tool> more) &;
+    self& tool_choice(chorus::tool_choice choice) &;
+    self& parallel_tool_calls(bool allowed) &;  ///< more than one call in one answer
+
     /// How much the model works and says.
     self& reasoning_effort(std::string level) &;  ///< none, minimal, low, medium, high, ...
+    self& thinking(std::int64_t tokens) &;        ///< Anthropic: at most so many tokens of thinking; 0 for none
     self& verbosity(std::string level) &;         ///< low, medium, high
     self& web_search(chorus::web_search options = {}) &;
+
+    /// What comes with a stream: the usage at its end (asked for unless set to false), and padding against observers
+    /// (OpenAI sends it unless set to false).
+    self& stream_usage(bool wanted) &;
+    self& stream_obfuscation(bool wanted) &;
 
     /// How the server treats the request.
     self& service_tier(std::string name) &;  ///< auto, default, flex, scale, priority, ...
@@ -134,6 +146,13 @@ class chat_request {
     self&& reasoning_effort(std::string level) && { return std::move(reasoning_effort(std::move(level))); }
     self&& verbosity(std::string level) && { return std::move(verbosity(std::move(level))); }
     self&& web_search(chorus::web_search options = {}) && { return std::move(web_search(std::move(options))); }
+    self&& tool(chorus::tool next) && { return std::move(tool(std::move(next))); }
+    self&& tools(std::vector<chorus::tool> more) && { return std::move(tools(std::move(more))); }
+    self&& tool_choice(chorus::tool_choice choice) && { return std::move(tool_choice(std::move(choice))); }
+    self&& parallel_tool_calls(bool allowed) && { return std::move(parallel_tool_calls(allowed)); }
+    self&& thinking(std::int64_t tokens) && { return std::move(thinking(tokens)); }
+    self&& stream_usage(bool wanted) && { return std::move(stream_usage(wanted)); }
+    self&& stream_obfuscation(bool wanted) && { return std::move(stream_obfuscation(wanted)); }
     self&& service_tier(std::string name) && { return std::move(service_tier(std::move(name))); }
     self&& store(bool wanted = true) && { return std::move(store(wanted)); }
     self&& metadata(std::string key, std::string value) && {

@@ -6,7 +6,7 @@
 #include <chorus/chat/usage.hpp>
 #include <chorus/config.hpp>
 #include <chorus/http/message.hpp>
-#include <chorus/json/text.hpp>
+#include <chorus/json/parsed.hpp>
 
 #include <nlohmann/json_fwd.hpp>
 
@@ -65,8 +65,10 @@ struct answer {
     std::string refusal;
     std::string reasoning;             ///< the model's thinking, where the server shows it
     std::string_view reasoning_field;  ///< the name it came under, such as `reasoning_content`
+    std::vector<tool_call> tool_calls;
     std::vector<annotation> annotations;
     std::shared_ptr<const audio_answer> audio;  ///< null where there is none
+    native_answer native;                       ///< empty where the fields say it all
 
     /// The answer as a message of the next request.
     message to_message() const;
@@ -109,7 +111,11 @@ class chat_response {
     std::string_view finish_reason() const noexcept;
     std::string_view refusal() const noexcept;
     std::string_view reasoning() const noexcept;
+    /// The calls of the first choice, whatever it says of why it ended.
+    const std::vector<tool_call>& tool_calls() const noexcept;
 
+    /// All decoded fields of the body; the accessors below give each.
+    const chat_completion& completion() const noexcept;
     const std::vector<choice>& choices() const noexcept;
     const chorus::usage& usage() const noexcept;
     const std::string& id() const noexcept;
@@ -131,7 +137,9 @@ class chat_response {
     /// The body as JSON, with the fields that this library does not know. It is parsed on each call: include
     /// <nlohmann/json.hpp> and keep the value. Text that is not UTF-8 has become U+FFFD.
     template <class Json = nlohmann::json>
-    Json raw() const;
+    Json raw() const {
+        return json::parsed<Json>(raw_text());
+    }
 
  private:
     struct contents;
@@ -142,22 +150,6 @@ class chat_response {
 
 /// The id of a request in the headers of its response: the provider's own, else that of the network before it.
 std::string_view find_request_id(const http::headers& headers) noexcept;
-
-}  // namespace chorus
-
-namespace chorus {
-
-// A template so that only who asks for it compiles a JSON parser.
-template <class Json>
-Json chat_response::raw() const {
-    if (raw_text().empty()) return nullptr;
-    auto parsed = Json::parse(std::string_view(raw_text()), nullptr, false);
-    if (parsed.is_discarded()) {
-        const std::string repaired = json::repaired(raw_text());
-        parsed = Json::parse(std::string_view(repaired), nullptr, false);
-    }
-    return parsed.is_discarded() ? Json(nullptr) : parsed;
-}
 
 }  // namespace chorus
 

@@ -9,8 +9,8 @@
 
 namespace chorus {
 
-/// Checks a request: a model, at least one message, UTF-8 everywhere, header fields that are safe to send, and the
-/// ranges that hold for every server. What only some servers refuse is left to the server, and `extra` is not held
+/// Checks a request: a model, at least one message, UTF-8 everywhere, header fields that are safe to send, tools with
+/// names of their own, calls and results with ids, and the ranges that hold for every server. What only some servers refuse is left to the server, and `extra` is not held
 /// to any range.
 /// Errors: `errc::invalid_argument` in `phase::input`; `param()` is the path of the field, as in `messages[2].content`.
 result<void> validate(const chat_request& request);

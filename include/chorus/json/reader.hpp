@@ -124,6 +124,9 @@ class reader {
     std::string scratch_;
 };
 
+/// Tells whether the text is one whole JSON value.
+bool is_complete(std::string_view text) noexcept;
+
 }  // namespace chorus::json
 
 #ifndef CHORUS_SEPARATE_COMPILATION

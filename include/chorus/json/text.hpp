@@ -32,6 +32,14 @@ namespace detail {
 /// Clears `is_ascii` if a byte before it is not ASCII.
 const char* find_special(const char* first, const char* last, bool& is_ascii) noexcept;
 
+struct utf8_step {
+    std::size_t length;
+    bool valid;
+};
+
+/// Steps over one well-formed sequence, or over the maximal part of an ill-formed one (Unicode, table 3-7).
+utf8_step step_utf8(const char* first, const char* last) noexcept;
+
 /// Reads the four digits of a `\u` escape; -1 if they are none.
 std::int32_t read_hex4(const char* first, const char* last) noexcept;
 

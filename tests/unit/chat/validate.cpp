@@ -7,6 +7,7 @@
 #include <chrono>
 #include <limits>
 #include <string>
+#include <utility>
 
 namespace {
 
@@ -162,6 +163,84 @@ TEST(validate, refuses_header_fields_that_break_the_request) {
     for (const char* name : {"Host", "content-length", "Transfer-Encoding", "CONNECTION"}) {
         EXPECT_EQ(refused(good().header(name, "v")), std::string("headers[") + name + "]");
     }
+}
+
+// --- tools ---
+
+TEST(validate, accepts_tools_of_every_kind_and_choices_among_them) {
+    const nlohmann::json schema = {{"type", "object"}};
+    const nlohmann::json other = {{"type", "web_search"}};
+    const auto request = good()
+                             .tool(tool::function("a_B-9").description("d").parameters(schema).strict())
+                             .tool(tool::custom("sql").grammar("regex", "a+"))
+                             .tool(tool::json(other));
+    EXPECT_EQ(refused(request), "");
+    EXPECT_EQ(refused(chat_request(request).tool_choice(tool_choice::function("a_B-9"))), "");
+    EXPECT_EQ(refused(chat_request(request).tool_choice(tool_choice::custom("sql"))), "");
+    EXPECT_EQ(refused(chat_request(request).tool_choice(tool_choice::function("in_the_json"))), "");
+    EXPECT_EQ(refused(good().tool_choice(tool_choice::required())), "");
+}
+
+TEST(validate, names_the_tool_that_is_wrong) {
+    const auto with = [](tool next) { return refused(good().tool(tool::function("ok")).tool(std::move(next))); };
+    EXPECT_EQ(with(tool::function("")), "tools[1].name");
+    EXPECT_EQ(with(tool::function("a b")), "tools[1].name");
+    EXPECT_EQ(with(tool::function("caf\u00e9")), "tools[1].name");
+    EXPECT_EQ(with(tool::function(std::string(64, 'x'))), "");
+    EXPECT_EQ(with(tool::function(std::string(65, 'x'))), "tools[1].name");
+    EXPECT_EQ(with(tool::function("ok")), "tools[1].name");
+    EXPECT_EQ(with(tool::custom("ok")), "tools[1].name");
+    EXPECT_EQ(with(tool::function("f").description(bad)), "tools[1].description");
+    const nlohmann::json broken = {{"type", bad}};
+    EXPECT_EQ(with(tool::function("f").parameters(broken)), "tools[1].parameters");
+    EXPECT_EQ(with(tool::json(broken)), "tools[1]");
+    EXPECT_EQ(with(tool::custom("c").grammar("lark", bad)), "tools[1].grammar");
+    EXPECT_EQ(with(tool::custom("c").grammar(bad, "x")), "tools[1].grammar.syntax");
+}
+
+TEST(validate, refuses_the_choice_of_a_tool_that_is_not_there) {
+    const auto with = [](tool_choice choice) {
+        return refused(good().tool(tool::function("f")).tool(tool::custom("c")).tool_choice(std::move(choice)));
+    };
+    EXPECT_EQ(with(tool_choice::function("f")), "");
+    EXPECT_EQ(with(tool_choice::function("g")), "tool_choice");
+    EXPECT_EQ(with(tool_choice::function("c")), "tool_choice") << "a tool of another type";
+    EXPECT_EQ(with(tool_choice::function("")), "tool_choice");
+    EXPECT_EQ(with(tool_choice::function(bad)), "tool_choice");
+    EXPECT_EQ(with(tool_choice::allowed({"f"})), "");
+    EXPECT_EQ(with(tool_choice::allowed({"f", "g"})), "tool_choice");
+    EXPECT_EQ(with(tool_choice::allowed({})), "tool_choice");
+    EXPECT_EQ(refused(good().tool_choice(tool_choice::function("f")).extra("tools", nlohmann::json::array())), "");
+    EXPECT_EQ(validate(good().tool_choice(tool_choice::function("g"))).error().text(),
+              "tool_choice names the tool 'g', which the request does not have");
+}
+
+TEST(validate, names_the_call_or_result_that_is_wrong) {
+    const auto with = [](tool_call call) {
+        const tool_call fine{"c1", "function", "f", "{}", ""};
+        return refused(good().add(message::assistant("").tool_calls({fine, std::move(call)})));
+    };
+    const std::string path = "messages[1].tool_calls[1].";
+    EXPECT_EQ(with({"c2", "function", "f", "not JSON", R"({"x":1})"}), "");
+    EXPECT_EQ(with({"c2", "mcp", "", "", ""}), "");
+    EXPECT_EQ(with({"", "function", "f", "", ""}), path + "id");
+    EXPECT_EQ(with({"c2", "function", "", "", ""}), path + "name");
+    EXPECT_EQ(with({"c2", "custom", "", "", ""}), path + "name");
+    EXPECT_EQ(with({"c2", "", "", "", ""}), path + "name");
+    EXPECT_EQ(with({bad, "function", "f", "", ""}), path + "id");
+    EXPECT_EQ(with({"c2", bad, "f", "", ""}), path + "type");
+    EXPECT_EQ(with({"c2", "function", bad, "", ""}), path + "name");
+    EXPECT_EQ(with({"c2", "function", "f", bad, ""}), path + "arguments");
+    EXPECT_EQ(with({"c2", "function", "f", "", "{"}), path + "extra");
+    EXPECT_EQ(with({"c2", "function", "f", "", "[1]"}), path + "extra");
+    EXPECT_EQ(refused(good().add(message::tool("", "3"))), "messages[1].tool_call_id");
+    EXPECT_EQ(refused(good().add(message("tool", "3"))), "messages[1].tool_call_id");
+    EXPECT_EQ(refused(good().add(message::tool(bad, "3"))), "messages[1].tool_call_id");
+    EXPECT_EQ(refused(good().add(message::tool("c1", bad))), "messages[1].content");
+    EXPECT_EQ(refused(good().add(message::tool("c1", ""))), "");
+    EXPECT_EQ(refused(good().add(message::assistant("x").reasoning(bad, "reasoning"))), "messages[1].reasoning");
+    EXPECT_EQ(refused(good().add(message::assistant("x").native({"openai", "{"}))), "messages[1].native");
+    EXPECT_EQ(refused(good().thinking(-1)), "thinking");
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <chorus/chat/chat_request.hpp>
 
 #include <algorithm>
+#include <iterator>
 
 namespace chorus {
 
@@ -67,6 +68,31 @@ CHORUS_DECL chat_request& chat_request::logprobs(bool wanted) & {
 }
 CHORUS_DECL chat_request& chat_request::top_logprobs(std::int64_t count) & {
     return set(&chat_options::top_logprobs, count);
+}
+
+CHORUS_DECL chat_request& chat_request::tool(chorus::tool next) & {
+    options_.change().tools.push_back(std::move(next));
+    return *this;
+}
+CHORUS_DECL chat_request& chat_request::tools(std::vector<chorus::tool> more) & {
+    auto& all = options_.change().tools;
+    all.insert(all.end(), std::make_move_iterator(more.begin()), std::make_move_iterator(more.end()));
+    return *this;
+}
+CHORUS_DECL chat_request& chat_request::tool_choice(chorus::tool_choice choice) & {
+    return set(&chat_options::tool_choice, std::move(choice));
+}
+CHORUS_DECL chat_request& chat_request::parallel_tool_calls(bool allowed) & {
+    return set(&chat_options::parallel_tool_calls, allowed);
+}
+CHORUS_DECL chat_request& chat_request::thinking(std::int64_t tokens) & {
+    return set(&chat_options::thinking_tokens, tokens);
+}
+CHORUS_DECL chat_request& chat_request::stream_usage(bool wanted) & {
+    return set(&chat_options::stream_usage, wanted);
+}
+CHORUS_DECL chat_request& chat_request::stream_obfuscation(bool wanted) & {
+    return set(&chat_options::stream_obfuscation, wanted);
 }
 
 CHORUS_DECL chat_request& chat_request::reasoning_effort(std::string level) & {

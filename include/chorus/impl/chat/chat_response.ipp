@@ -10,6 +10,9 @@ CHORUS_DECL message answer::to_message() const {
     chorus::message next(role.empty() ? chorus::role::assistant : std::string_view(role), content);
     if (!refusal.empty()) next.refusal(refusal);
     if (audio) next.audio(audio->id);
+    if (!tool_calls.empty()) next.tool_calls(tool_calls);
+    if (!reasoning.empty()) next.reasoning(reasoning, reasoning_field);
+    if (!native.json.empty()) next.native(native);
     return next;
 }
 
@@ -37,6 +40,9 @@ CHORUS_DECL const chat_response::contents& chat_response::parts() const noexcept
     return contents_ ? *contents_ : none;
 }
 
+CHORUS_DECL const chat_completion& chat_response::completion() const noexcept {
+    return parts().decoded;
+}
 CHORUS_DECL const std::vector<choice>& chat_response::choices() const noexcept {
     return parts().decoded.choices;
 }
@@ -82,6 +88,11 @@ CHORUS_DECL std::string_view chat_response::refusal() const noexcept {
 }
 CHORUS_DECL std::string_view chat_response::reasoning() const noexcept {
     return choices().empty() ? std::string_view() : choices().front().message.reasoning;
+}
+
+CHORUS_DECL const std::vector<tool_call>& chat_response::tool_calls() const noexcept {
+    static const std::vector<tool_call> none;
+    return choices().empty() ? none : choices().front().message.tool_calls;
 }
 
 CHORUS_DECL std::string_view chat_response::request_id() const noexcept {

@@ -11,6 +11,8 @@
 #include <limits>
 #include <optional>
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace chorus {
 
@@ -57,9 +59,38 @@ class request_checker {
         }
         if (next.content().as_parts()) check_parts(path() + ".content", *next.content().as_parts());
         if (!json::is_valid_utf8(next.role())) check_text(path() + ".role", next.role());
-        if (!json::is_valid_utf8(next.name())) check_text(path() + ".name", next.name());
-        if (!json::is_valid_utf8(next.refusal())) check_text(path() + ".refusal", next.refusal());
-        if (!json::is_valid_utf8(next.audio_id())) check_text(path() + ".audio.id", next.audio_id());
+        if (next.is_plain() && next.role() != role::tool) return;
+        check_rare_fields(path(), next);
+    }
+
+    void check_rare_fields(const std::string& path, const message& next) {
+        check_text(path + ".name", next.name());
+        check_text(path + ".refusal", next.refusal());
+        check_text(path + ".audio.id", next.audio_id());
+        check_text(path + ".reasoning", next.reasoning());
+        if (next.role() == role::tool && next.tool_call_id().empty()) {
+            fail(path + ".tool_call_id", "is empty: say which call this is the result of");
+        }
+        check_text(path + ".tool_call_id", next.tool_call_id());
+        for (std::size_t i = 0; i < next.tool_calls().size() && !failure_; ++i) {
+            check_call(path + ".tool_calls[" + std::to_string(i) + "]", next.tool_calls()[i]);
+        }
+        if (!next.native().json.empty()) check_json(path + ".native", next.native().json);
+    }
+    void check_call(const std::string& path, const tool_call& call) {
+        if (call.id.empty()) fail(path + ".id", "is empty");
+        const bool is_known = call.type == tool_type::function || call.type == tool_type::custom;
+        if (call.name.empty() && (is_known || call.type.empty())) fail(path + ".name", "is empty");
+        check_text(path + ".id", call.id);
+        check_text(path + ".type", call.type);
+        check_text(path + ".name", call.name);
+        check_text(path + ".arguments", call.arguments);
+        if (call.extra.empty()) return;
+        check_json(path + ".extra", call.extra);
+        if (json::reader(call.extra).peek() != json::kind::object) fail(path + ".extra", "is not a JSON object");
+    }
+    void check_json(std::string_view path, const std::string& text) {
+        if (check_text(path, text) && !json::is_complete(text)) fail(path, "is not valid JSON");
     }
 
     void check_parts(const std::string& list, const std::vector<content_part>& parts) {
@@ -85,12 +116,7 @@ class request_checker {
         check_text(path + ".file.file_data", part.data);
     }
     void check_part(const std::string& path, const refusal_part& part) { check_text(path + ".refusal", part.refusal); }
-    void check_part(const std::string& path, const json_part& part) {
-        check_text(path, part.json);
-        json::reader in(part.json);
-        in.skip();
-        if (!in.finish()) fail(path, "is not valid JSON");
-    }
+    void check_part(const std::string& path, const json_part& part) { check_json(path, part.json); }
 
     void check_range(std::string_view param, const std::optional<double>& value, double lowest, double highest) {
         if (!value || (*value >= lowest && *value <= highest)) return;
@@ -117,6 +143,9 @@ class request_checker {
         if (options.timeout && *options.timeout <= options.timeout->zero()) fail("timeout", "must be positive");
         check_texts(options);
         if (options.response_format) check_response_format(*options.response_format);
+        if (!options.tools.empty()) check_tools(options.tools);
+        if (options.tool_choice) check_tool_choice(*options.tool_choice, options);
+        check_at_least("thinking", options.thinking_tokens, 0);
         if (options.prediction) check_prediction(*options.prediction);
         check_extra(options.extra);
         for (const auto& [name, value] : options.headers) {
@@ -158,16 +187,61 @@ class request_checker {
 
     void check_response_format(const response_format& format) {
         if (format.type() != response_format::kind::json_schema) return;
-        const auto allowed = [](char c) {
-            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-        };
-        const std::string& name = format.name();
-        if (name.empty() || name.size() > 64 || !std::all_of(name.begin(), name.end(), allowed)) {
-            fail("response_format.json_schema.name", "must be 1 to 64 letters, digits, '_' or '-'");
-        }
+        if (!is_name(format.name())) fail("response_format.json_schema.name", name_rule);
         check_text("response_format.json_schema.description", format.description());
         if (format.schema().empty()) fail("response_format.json_schema.schema", "is not valid UTF-8");
     }
+
+    // --- tools ---
+
+    void check_tools(const std::vector<tool>& tools) {
+        for (std::size_t i = 0; i < tools.size() && !failure_; ++i) {
+            const std::string path = "tools[" + std::to_string(i) + "]";
+            const tool& each = tools[i];
+            if (each.definition()) {
+                if (each.definition()->empty()) fail(path, "is not valid UTF-8");
+                continue;
+            }
+            if (!is_name(each.name())) fail(path + ".name", name_rule);
+            if (find_tool(tools, {}, each.name()) != &each) fail(path + ".name", "is that of another tool");
+            check_text(path + ".description", each.description());
+            if (each.parameters() && each.parameters()->empty()) fail(path + ".parameters", "is not valid UTF-8");
+            check_text(path + ".grammar", each.grammar());
+            check_text(path + ".grammar.syntax", each.grammar_syntax());
+        }
+    }
+    /// Of an empty type: of any.
+    static const tool* find_tool(const std::vector<tool>& tools, std::string_view type, std::string_view name) {
+        const auto same = std::find_if(tools.begin(), tools.end(), [&](const tool& each) {
+            return !each.definition() && each.name() == name && (type.empty() || each.type() == type);
+        });
+        return same == tools.end() ? nullptr : &*same;
+    }
+
+    void check_tool_choice(const tool_choice& choice, const chat_options& options) {
+        // Tools given as JSON are known to the server only.
+        const auto is_opaque = [](const tool& each) { return each.definition().has_value(); };
+        const bool knows_all = std::none_of(options.tools.begin(), options.tools.end(), is_opaque) &&
+                               std::none_of(options.extra.begin(), options.extra.end(),
+                                            [](const auto& field) { return field.first == "tools"; });
+        if (choice.type() == tool_choice::kind::allowed && choice.names().empty())
+            fail("tool_choice", "allows no tool");
+        for (const std::string& name : choice.names()) {
+            if (!check_text("tool_choice", name)) return;
+            if (name.empty() || (knows_all && find_tool(options.tools, choice.tool_type(), name) == nullptr)) {
+                fail("tool_choice", "names the tool '" + name + "', which the request does not have");
+            }
+        }
+    }
+
+    /// What OpenAI and Anthropic take for a name.
+    static bool is_name(std::string_view name) {
+        const auto allowed = [](char c) {
+            return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+        };
+        return !name.empty() && name.size() <= 64 && std::all_of(name.begin(), name.end(), allowed);
+    }
+    static constexpr std::string_view name_rule = "must be 1 to 64 letters, digits, '_' or '-'";
 
     void check_prediction(const content& expected) {
         if (expected.as_text()) check_text("prediction.content", *expected.as_text());

@@ -384,4 +384,10 @@ CHORUS_DECL result<void> reader::finish() {
     return failure.phase(phase::decode);
 }
 
+CHORUS_DECL bool is_complete(std::string_view text) noexcept {
+    reader in(text);
+    in.skip();
+    return in.finish().has_value();
+}
+
 }  // namespace chorus::json

@@ -76,12 +76,6 @@ CHORUS_DECL const char* find_special(const char* first, const char* last, bool& 
     return first;
 }
 
-struct utf8_step {
-    std::size_t length;
-    bool valid;
-};
-
-/// Steps over one well-formed sequence, or over the maximal part of an ill-formed one (Unicode, table 3-7).
 CHORUS_DECL utf8_step step_utf8(const char* first, const char* last) noexcept {
     const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(first[i]); };
     const unsigned lead = byte(0);
