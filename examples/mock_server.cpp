@@ -32,24 +32,28 @@ using chorus::testing::mock_server;
 
 constexpr std::string_view usage =
     R"(Usage: mock_server [options]
-Serves OpenAI's POST /v1/chat/completions on 127.0.0.1 and answers "echo: " and the last user message.
+Serves the APIs of OpenAI and Anthropic on 127.0.0.1: chats are answered with "echo: " and the last user message.
 Prints one line, "<base URL> <CA file>" ("-" where there is no file), then serves until SIGINT or SIGTERM.
 
-  --port N            the port to listen on (default: any free one)
-  --plain             HTTP in place of HTTPS
-  --http2             HTTP/2 too, for clients that choose it by ALPN or begin with its preface
-  --max-streams N     the most streams of an HTTP/2 connection (default: 100)
-  --ca-out FILE       where to write the certificate authority that clients must trust
-  --latency-ms L      how long each reply takes (default: 0)
-  --jitter-ms J       spreads latencies evenly from L - J to L + J
-  --lognormal SIGMA   draws latencies from a log-normal distribution with the median L
-  --seed N            of the latencies (default: 1)
-  --body-bytes N      the least size of a completion (default: 900)
-  --api-key K         the key that clients must send (default: none is needed)
-  --max-requests N    closes a connection after N requests
-  --idle-close-ms T   closes a connection that was idle so long
-  --until-eof         serves until standard input ends, too: for a parent that may die
-  --json              prints the counters at the end as one JSON object
+  --port N                  the port to listen on (default: any free one)
+  --plain                   HTTP in place of HTTPS
+  --http2                   HTTP/2 too, for clients that choose it by ALPN or begin with its preface
+  --max-streams N           the most streams of an HTTP/2 connection (default: 100)
+  --ca-out FILE             where to write the certificate authority that clients must trust
+  --latency-ms L            how long each reply takes (default: 0)
+  --jitter-ms J             spreads latencies evenly from L - J to L + J
+  --lognormal SIGMA         draws latencies from a log-normal distribution with the median L
+  --seed N                  of the latencies (default: 1)
+  --body-bytes N            the least size of a completion (default: 900)
+  --stream-interval-ms T    the time between the events of a stream (default: 0)
+  --stream-chunks N         how many events with text a stream has (default: one a word)
+  --stream-chunk-bytes N    the exact size of an event with text
+  --stream-record-bytes N   what is gathered before it is written, up to 16384 (default: each event at once)
+  --api-key K               the key that clients must send (default: none is needed)
+  --max-requests N          closes a connection after N requests
+  --idle-close-ms T         closes a connection that was idle so long
+  --until-eof               serves until standard input ends, too: for a parent that may die
+  --json                    prints the counters at the end as one JSON object
 )";
 
 struct arguments {
@@ -107,6 +111,14 @@ arguments parse(int count, char** words) {
             seed = number<std::uint64_t>(option, value());
         } else if (option == "--body-bytes") {
             parsed.server.body_bytes(number<std::size_t>(option, value()));
+        } else if (option == "--stream-interval-ms") {
+            parsed.server.stream_interval(milliseconds(option, value()));
+        } else if (option == "--stream-chunks") {
+            parsed.server.stream_chunks(number<std::size_t>(option, value()));
+        } else if (option == "--stream-chunk-bytes") {
+            parsed.server.stream_chunk_bytes(number<std::size_t>(option, value()));
+        } else if (option == "--stream-record-bytes") {
+            parsed.server.stream_record_bytes(number<std::size_t>(option, value()));
         } else if (option == "--api-key") {
             parsed.server.api_key(std::string(value()));
         } else if (option == "--max-requests") {
@@ -155,6 +167,7 @@ std::string counters_json(const mock_counters& seen) {
     chorus::json::writer json(text);
     json.begin_object().member("requests", seen.requests).member("replies", seen.replies);
     json.member("abandoned", seen.abandoned).member("malformed", seen.malformed);
+    json.member("chunks", seen.chunks).member("peak_streams", seen.peak_streams);
     json.member("peak_in_flight", seen.peak_in_flight).member("connections", seen.connections);
     json.member("peak_connections", seen.peak_connections);
     json.member("handshakes_full", seen.handshakes_full).member("handshakes_resumed", seen.handshakes_resumed);
@@ -169,6 +182,10 @@ void print(const mock_counters& seen) {
               << seen.connections << " connections, at most " << seen.peak_connections
               << " at once; TLS handshakes: " << seen.handshakes_full << " full, " << seen.handshakes_resumed
               << " resumed, " << seen.handshakes_failed << " failed\n";
+    if (seen.peak_streams > 0) {
+        std::cout << seen.chunks << " pieces of streams, of which at most " << seen.peak_streams
+                  << " were open at once\n";
+    }
     if (seen.resets_received > 0) {
         std::cout << seen.resets_received << " streams reset by clients, " << seen.resets_after_end
                   << " of them after their end\n";

@@ -48,8 +48,12 @@ struct http1_framing {
     bool body = true;                        ///< False: a response to HEAD, which has none.
 };
 
-/// Appends the whole response of a plan, or its raw bytes.
+/// Appends the whole response of a plan, or its raw bytes; of a streamed one the head.
 void append_http1_response(std::string& out, const mock_reply& reply, const http1_framing& framing);
+
+/// Appends the pieces of a body that may be sent now, a chunk each, until `out` holds `enough` bytes, and the last chunk
+/// when no more will come. Returns how many pieces it took.
+std::size_t append_http1_pieces(std::string& out, std::size_t enough, mock_stream& stream, clock::time_point now);
 
 }  // namespace chorus::testing
 

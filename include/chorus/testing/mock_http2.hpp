@@ -22,7 +22,8 @@ struct nghttp2_session;
 namespace chorus::testing::detail {
 
 /// One connection: bytes to requests, reply plans to bytes. A request that waits for its time is an entry in a heap and
-/// a note of what it is owed, some hundred bytes, so that a server holds its side of a million of them.
+/// a note of what it is owed, some hundred bytes, so that a server holds its side of a million of them. A stream makes
+/// its pieces when the windows of the client and the socket have room for them.
 class http2_server {
  public:
     explicit http2_server(mock_host& host);
@@ -34,15 +35,18 @@ class http2_server {
     /// Takes in what arrived. False: it was no HTTP/2, and the connection is of no use. Rethrows what a callback of the
     /// test threw.
     bool feed(std::string_view arrived, clock::time_point now);
-    /// What is to be sent next, about as much as is worth one write; empty if there is nothing. It stays valid until
-    /// the next call to any session of the host.
+    /// What is to be sent next, about as much as is worth one write, or as much as a stream may have in one; empty if
+    /// there is nothing. It stays valid until the next call to any session of the host.
     std::string_view gather();
+    /// The source of a stream threw: the connection is of no use, and `rethrow` says why.
+    bool has_failed() const noexcept { return thrown_ != nullptr; }
+    void rethrow();
 
-    /// When the next reply is due.
+    /// When the next reply or piece is due.
     std::optional<clock::time_point> next_due() const noexcept;
     void answer_due(clock::time_point now);
-    /// Lets go the replies that are held back; false if there were none.
-    bool release();
+    /// Lets go the replies that are held back, and one more piece of each stream; false if there were none.
+    bool release(clock::time_point now);
     /// Ends the connection in order: what was accepted is answered, what comes is not.
     void go_away() { go_away_after(newest_); }
 
@@ -77,6 +81,8 @@ class http2_server {
     void answer(exchange& of);
     void answer_raw(exchange& of);
     void submit(exchange& of);
+    void resume(exchange& of) noexcept;
+    void make_pieces(mock_stream& stream, std::size_t room);
     void fail(exchange& of);
     void forget(exchange& of, mock_service::outcome how) noexcept;
     void go_away_after(std::int32_t stream);
@@ -88,7 +94,7 @@ class http2_server {
     std::vector<std::int32_t> reset_here_;
     std::string raw_;            // what scripts send in place of frames
     std::exception_ptr thrown_;  // by a callback of the test, which must not unwind through nghttp2
-    clock::time_point now_;      // of the last feed
+    clock::time_point now_;      // of the last call that was told
     std::int32_t newest_ = 0;
     std::int32_t last_ = 0;  // the last stream that is served once the connection goes away
     std::size_t accepted_ = 0;

@@ -29,7 +29,7 @@ class http2_session final : public mock_session {
     void release() override;
 
  private:
-    enum class step { ready, wait_read, wait_write, gone };
+    enum class step { ready, wait_read, wait_write, yield, gone };
 
     step advance();
     step receive();
@@ -52,6 +52,7 @@ class http2_session final : public mock_session {
     std::size_t seen_ = 0;    // requests, when last looked at
     bool lingering_ = false;  // everything is said; the client is to close first
     bool blocked_ = false;
+    bool more_ = false;  // to send, once it was the turn of others
     bool woken_ = false;
     bool gone_ = false;
     ending ending_ = ending::orderly;

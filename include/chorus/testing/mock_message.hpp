@@ -4,10 +4,12 @@
 #include <chorus/config.hpp>
 #include <chorus/error.hpp>
 #include <chorus/http/headers.hpp>
+#include <chorus/testing/mock_stream.hpp>
 
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,10 +22,13 @@ struct mock_request {
     std::string target;  ///< Path and query.
     http::headers headers;
     std::string body;
-    std::string model;            ///< `model` of a chat completion; empty in any other request.
-    std::string prompt;           ///< Text of the last user message of a chat completion.
-    std::optional<error> defect;  ///< Why the body of a chat completion is not valid; unset when it is.
+    // What the body of a chat says, in OpenAI's format or Anthropic's. In any other request these are empty.
+    std::string model;
+    std::string prompt;           ///< Text of the last user message.
+    std::optional<error> defect;  ///< Why the body is not valid; unset when it is.
     std::int32_t stream_id = 0;   ///< The stream that carried it in HTTP/2; zero in HTTP/1.1.
+    bool stream = false;          ///< The answer is to be streamed.
+    bool include_usage = false;   ///< `stream_options.include_usage`.
 
     /// The target without its query.
     std::string_view path() const noexcept;
@@ -45,25 +50,35 @@ struct mock_reply {
     int status = 200;
     http::headers headers;  ///< Fields beside those of the framing.
     std::string body;
+    std::unique_ptr<mock_stream> stream;              ///< With a source it is sent in place of `body`.
     std::optional<std::string> raw;                   ///< Sent as it is, in place of a response.
     std::size_t chunk_bytes = 0;                      ///< Zero: `Content-Length`; otherwise the size of a chunk.
     bool close_after = false;                         ///< `Connection: close`, and so it is done.
     bool hold = false;                                ///< Waits for `mock_server::release` and not for `latency`.
     std::optional<std::chrono::nanoseconds> latency;  ///< Unset: the server's own.
     mock_fault fault = mock_fault::none;
-    /// Bytes of the response that are sent before the fault: in HTTP/1.1 of head and body, in HTTP/2 of the body, after
-    /// the whole head. With zero nothing is sent of either.
+    /// Bytes of the response that are sent before the fault: in HTTP/1.1 of head and body with the framing of chunks, in
+    /// HTTP/2 of the body, after the whole head. With zero nothing is sent of either.
     std::size_t fault_after = 0;
     std::uint32_t error_code = 0;  ///< Of `mock_fault::reset` (RFC 9113 section 7).
 
+    bool is_streamed() const noexcept { return stream && stream->has_source(); }
+    /// The stream, made if there is none yet.
+    mock_stream& streamed();
     void clear() noexcept;
 };
+
+/// Whose format a chat is in.
+enum class mock_format : std::uint8_t { openai, anthropic };
 
 /// A completion that is still to be written: what a request that waits holds in place of a kilobyte of answer.
 struct mock_completion {
     std::uint64_t number = 0;  ///< Zero: none is owed.
     std::string model;
     std::string prompt;
+    mock_format format = mock_format::openai;
+    bool stream = false;
+    bool include_usage = false;
 };
 
 }  // namespace chorus::testing

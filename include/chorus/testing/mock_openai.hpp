@@ -4,17 +4,21 @@
 #include <chorus/config.hpp>
 #include <chorus/http/headers.hpp>
 #include <chorus/testing/mock_message.hpp>
+#include <chorus/testing/mock_refusal.hpp>
+#include <chorus/testing/mock_text.hpp>
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 
 namespace chorus::testing {
 
 /// The default behaviour. `POST /v1/chat/completions` is answered with `echo: ` and the text of the last user message,
-/// so that a client can check every answer; `GET /v1/models` lists one model. Anything else, a body that is not a valid
-/// chat completion and a wrong key get the error that OpenAI would send. A pure machine: request in, plan out.
+/// whole or as a stream of chunks, so that a client can check every answer. `/v1/embeddings`, `/v1/moderations` and
+/// `/v1/models` are answered too; see `mock_embeddings.hpp` and its like. Anything else, a body that is not valid and a
+/// wrong key get the error that OpenAI would send. A pure machine: request in, plan out.
 class mock_openai {
  public:
     mock_openai();
@@ -23,8 +27,11 @@ class mock_openai {
     mock_openai& api_key(std::string_view key);
     /// Pads each completion with a field `padding` to at least this many bytes.
     mock_openai& body_bytes(std::size_t bytes);
+    /// How the text of a streamed completion is divided.
+    mock_openai& portions(mock_portions value) noexcept;
 
-    /// Reads `model`, `prompt` and `defect` from the body of a chat completion; leaves other requests alone.
+    /// Reads `model`, `prompt`, `stream`, `include_usage` and `defect` from the body of a chat completion; leaves other
+    /// requests alone.
     static void understand(mock_request& request);
 
     /// Fills in status, headers and body. The request has been understood.
@@ -35,13 +42,11 @@ class mock_openai {
     void write(const mock_completion& owed, mock_reply& reply);
 
  private:
-    void refuse(mock_reply& reply, int status, std::string_view message, std::string_view code = {},
-                std::string_view param = {}) const;
-
     std::string authorization_;
     std::size_t body_bytes_ = 900;
-    http::headers json_headers_;
+    mock_portions portions_;
     http::headers completion_headers_;
+    http::headers stream_headers_;
     mock_completion owed_;
     std::string echo_;
     std::uint64_t answered_ = 0;
@@ -51,9 +56,10 @@ class mock_openai {
 void append_completion(std::string& out, std::string_view id, std::string_view model, std::string_view prompt,
                        std::string_view text, std::size_t min_bytes = 0);
 
-/// Appends an error body in OpenAI's shape. An empty `code` or `param` becomes null.
-void append_openai_error(std::string& out, std::string_view message, std::string_view type, std::string_view code,
-                         std::string_view param = {});
+/// The events of a streamed chat completion, one a piece: the role, the portions of the text, the finish, the usage if
+/// that is included, and `[DONE]`.
+std::unique_ptr<mock_piece_source> openai_events(std::string_view id, std::string_view model, std::string_view prompt,
+                                                 mock_text text, bool include_usage);
 
 }  // namespace chorus::testing
 

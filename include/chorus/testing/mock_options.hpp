@@ -23,13 +23,25 @@ class mock_options {
     mock_options& max_concurrent_streams(std::uint32_t value) { return set(&values::max_concurrent_streams, value); }
     /// The port on loopback; 0 lets the system choose.
     mock_options& port(std::uint16_t value) { return set(&values::port, value); }
-    /// The key that the default behaviour asks for; empty asks for none.
+    /// The key that the default behaviour asks for, as a bearer token or, in Anthropic's format, as `x-api-key`; empty
+    /// asks for none.
     mock_options& api_key(std::string value) { return set(&values::api_key, std::move(value)); }
     /// How long replies take, where the script does not say.
     mock_options& latency(mock_latency value) { return set(&values::latency, value); }
     mock_options& latency(std::chrono::nanoseconds value) { return set(&values::latency, mock_latency::fixed(value)); }
     /// The least size of the body of a completion.
     mock_options& body_bytes(std::size_t value) { return set(&values::body_bytes, value); }
+    /// The time between the events of a stream; 0 sends them as fast as the client takes them.
+    mock_options& stream_interval(std::chrono::nanoseconds value) { return set(&values::stream_interval, value); }
+    /// How many events with text an answer has that is streamed by default: its text then repeats itself, blanks
+    /// between, until they are full. 0: the text once, as many as it takes.
+    mock_options& stream_chunks(std::size_t value) { return set(&values::stream_chunks, value); }
+    /// The exact size of an event with text, to its empty line; 0: a word each, as models do.
+    mock_options& stream_chunk_bytes(std::size_t value) { return set(&values::stream_chunk_bytes, value); }
+    /// How much of a stream is gathered before it is written: the size of a TLS record, and in HTTP/2 of a DATA frame.
+    /// 0 writes each event at once, in a record of its own; 16384 fills records. HTTP/1.1 has a chunk for each event
+    /// however they are written.
+    mock_options& stream_record_bytes(std::size_t value) { return set(&values::stream_record_bytes, value); }
     /// Sends bodies in chunks of this size; 0 sends them with `Content-Length`.
     mock_options& chunk_bytes(std::size_t value) { return set(&values::chunk_bytes, value); }
     /// Ends a connection in order with its n-th response, in HTTP/2 by GOAWAY with the n-th request; 0 never.
@@ -52,6 +64,10 @@ class mock_options {
         std::string api_key = {};
         mock_latency latency = {};
         std::size_t body_bytes = 900;
+        std::chrono::nanoseconds stream_interval{0};
+        std::size_t stream_chunks = 0;
+        std::size_t stream_chunk_bytes = 0;
+        std::size_t stream_record_bytes = 0;
         std::size_t chunk_bytes = 0;
         std::size_t max_requests_per_connection = 0;
         std::chrono::milliseconds idle_close{0};

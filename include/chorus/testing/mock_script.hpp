@@ -38,15 +38,30 @@ class mock_step {
     // What it is answered.
     mock_step& reply(int status, std::string body);
     mock_step& reply(int status, std::string body, http::headers headers);
-    /// A chat completion with this text.
+    /// A whole chat completion with this text; a whole message where the path is Anthropic's.
     mock_step& reply_text(std::string text);
-    /// An error body in OpenAI's shape.
+    /// An error body in OpenAI's shape, or in Anthropic's, which has no code, where the path is.
     mock_step& reply_error(int status, std::string type, std::string code, std::string message);
     /// These bytes as they are, in place of a response. Add `close_after` to end the connection then.
     mock_step& reply_raw(std::string bytes);
     /// Whatever this function makes of the request.
     mock_step& reply_with(std::function<void(const mock_request&, mock_reply&)> make);
     mock_step& reply_header(std::string_view name, std::string_view value);
+
+    // Streams. Each piece is sent as it is: a chunk of HTTP/1.1, a DATA frame of HTTP/2.
+    /// This text as the default behaviour streams it: a word a piece, in the format of the path.
+    mock_step& reply_stream(std::string text);
+    /// An event for each of these: `data: `, the text, an empty line. No `[DONE]` is added.
+    mock_step& reply_events(std::vector<std::string> data);
+    /// These bytes of an event stream, in one piece unless they are `cut`, or in the pieces given.
+    mock_step& reply_sse(std::string raw);
+    mock_step& reply_sse_pieces(std::vector<std::string> pieces);
+    /// The time between the pieces; without it `mock_options::stream_interval`. The first goes with the head.
+    mock_step& every(std::chrono::nanoseconds interval);
+    /// Cuts the stream anew, into pieces of this size, wherever that falls.
+    mock_step& cut(std::size_t bytes);
+    /// Holds each piece back until `mock_server::release`, which lets one more go. The head is not held.
+    mock_step& hold_each();
 
     // When, and what goes wrong.
     mock_step& after(std::chrono::nanoseconds latency);
@@ -83,6 +98,7 @@ class mock_step {
     const rule* first_broken(const mock_request& request) const;
     std::string describe() const;
     void fill(const mock_request& request, mock_reply& reply) const;
+    void fill_stream(mock_reply& reply) const;
 
     std::vector<rule> rules_;
     std::size_t left_ = 1;
@@ -90,6 +106,9 @@ class mock_step {
     http::headers headers_;
     std::optional<std::chrono::nanoseconds> latency_;
     std::size_t chunk_bytes_ = 0;
+    std::optional<std::chrono::nanoseconds> interval_;
+    std::size_t cut_bytes_ = 0;
+    bool hold_each_ = false;
     bool hold_ = false;
     bool close_after_ = false;
     mock_fault fault_ = mock_fault::none;

@@ -18,8 +18,9 @@
 
 namespace chorus::testing {
 
-/// Listens on loopback and speaks OpenAI's chat format over HTTPS, with a certificate authority made for this server,
-/// or over plain HTTP. Without a script it answers `echo: ` and the last user message; see `mock_openai`.
+/// Listens on loopback and speaks the formats of OpenAI and Anthropic over HTTPS, with a certificate authority made for
+/// this server, or over plain HTTP. Without a script it answers `echo: ` and the last user message, whole or streamed as
+/// the request asks; see `mock_openai` and `mock_anthropic`.
 /// A test describes the conversation that it expects step by step; a step that is not reached and a request that does
 /// not fit are problems, and the destructor reports them: with <chorus/testing/gtest.hpp> each fails the test.
 ///
@@ -30,6 +31,7 @@ namespace chorus::testing {
 ///     chorus::testing::mock_server server(executor);
 ///     server.expect().model("m").reply_text("hi");
 ///     server.expect().reply_error(429, "requests", "rate_limit_exceeded", "slow down");
+///     server.expect().reply_stream("a few words").every(20ms);
 ///     server.expect().drop();
 class mock_server {
  public:
@@ -52,7 +54,8 @@ class mock_server {
     /// Changes how long replies take from now on, where the script does not say.
     void latency(mock_latency value) noexcept;
     void latency(std::chrono::nanoseconds value) noexcept { latency(mock_latency::fixed(value)); }
-    /// Lets go every reply that `mock_step::hold` keeps back now.
+    /// Lets go every reply that `mock_step::hold` keeps back now, and of each stream with `mock_step::hold_each` that has
+    /// begun the next piece.
     void release();
     /// Is told of each complete request, before it is answered.
     void on_request(std::function<void(const mock_request&)> observer);

@@ -2,12 +2,14 @@
 #pragma once
 
 #include <chorus/config.hpp>
+#include <chorus/testing/mock_anthropic.hpp>
 #include <chorus/testing/mock_latency.hpp>
 #include <chorus/testing/mock_message.hpp>
 #include <chorus/testing/mock_openai.hpp>
 #include <chorus/testing/mock_options.hpp>
 #include <chorus/testing/mock_script.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -23,6 +25,9 @@ struct mock_counters {
     std::uint64_t malformed = 0;           ///< Requests that were no valid HTTP.
     std::size_t in_flight = 0;             ///< Requests that wait for their reply now.
     std::size_t peak_in_flight = 0;        ///< The largest value of `in_flight`.
+    std::uint64_t chunks = 0;              ///< Pieces of streamed replies sent.
+    std::size_t streams_open = 0;          ///< Streamed replies that have begun and not ended.
+    std::size_t peak_streams = 0;          ///< The largest value of `streams_open`.
     std::uint64_t connections = 0;         ///< Connections accepted.
     std::size_t open_connections = 0;      ///< Connections open now.
     std::size_t peak_connections = 0;      ///< The largest value of `open_connections`.
@@ -42,7 +47,11 @@ class mock_service {
     void begin(mock_request& request, mock_reply& reply);
     /// The same, but a completion is owed and not written: `write` does that when its time has come.
     void begin(mock_request& request, mock_reply& reply, mock_completion& owed);
-    void write(const mock_completion& owed, mock_reply& reply) { behaviour_.write(owed, reply); }
+    void write(const mock_completion& owed, mock_reply& reply);
+
+    /// Counts a stream whose head goes out, and its end.
+    void stream_began() noexcept;
+    void stream_ended() noexcept { --counters_.streams_open; }
 
     /// How a request that had begun came to its end.
     enum class outcome { replied, dropped, abandoned };
@@ -59,10 +68,13 @@ class mock_service {
 
  private:
     mock_script script_;
-    mock_openai behaviour_;
+    mock_openai openai_;
+    mock_anthropic anthropic_;
     mock_completion owed_;
     mock_latency latency_;
     std::size_t chunk_bytes_;
+    std::chrono::nanoseconds stream_interval_;
+    std::size_t stream_record_bytes_;
     std::size_t record_limit_;
     std::vector<mock_request> recorded_;
     std::function<void(const mock_request&)> observer_;

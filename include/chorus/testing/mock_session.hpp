@@ -43,7 +43,7 @@ class mock_session {
     /// Completes when the connection is done with; the owner then closes the stream. Completes soon after the stream
     /// was closed or cancelled from outside.
     virtual awaitable<ending> run() = 0;
-    /// Lets go the reply that is held back.
+    /// Lets go what is held back: the whole reply, or one more piece of a stream.
     virtual void release() = 0;
 };
 
@@ -61,21 +61,24 @@ class http1_session final : public mock_session {
     void release() override;
 
  private:
-    enum class step { ready, wait_read, wait_write, gone };
+    enum class step { ready, wait_read, wait_write, wait_piece, yield, gone };
 
     // What can be done now; each says what to wait for.
     step receive();
     step transmit() noexcept;
+    step transmit_stream(std::size_t& left);
     step look_for_departure();
 
     awaitable<bool> wait(step reason);
     awaitable<bool> receive_request();
     awaitable<bool> client_waits();
     awaitable<mock_service::outcome> respond();
+    awaitable<bool> stream_body();
     awaitable<void> refuse();
 
     void take_in(std::string_view arrived);
     void render();
+    void gather_pieces(std::size_t& left);
     void wake_after(std::chrono::nanoseconds time);
     void wake();
     std::string keep_alive_value() const;

@@ -1,35 +1,28 @@
 // The mock server over HTTP/2, seen by a client made of nghttp2 and nothing of chorus but its streams.
 #ifdef CHORUS_WITH_HTTP2
 
-#include <chorus/net/tcp_stream.hpp>
 #include <chorus/net/tls_context.hpp>
-#include <chorus/net/tls_stream.hpp>
 #include <chorus/testing/gtest.hpp>
 #include <chorus/testing/mock_server.hpp>
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/ip/address_v4.hpp>
-#include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/post.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <gmock/gmock.h>
 #include <nghttp2/nghttp2.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "mock_http2_client.hpp"
 #include "mock_server_client.hpp"
 
 namespace {
@@ -37,207 +30,12 @@ namespace {
 using namespace chorus::testing;
 using namespace std::chrono_literals;
 using chorus::awaitable;
+using chorus_test::http2_client;
+using received = chorus_test::http2_answer;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 namespace asio = boost::asio;
 namespace net = chorus::net;
-
-struct received {
-    std::map<std::string, std::string> headers;
-    std::string body;
-    bool closed = false;
-    std::uint32_t error_code = 0;
-
-    std::string text() const { return closed && error_code == 0 ? body : std::string(); }
-};
-
-class http2_client {
- public:
-    http2_client(chorus::executor ex, std::uint32_t window = 65535) : socket_(std::move(ex)) {
-        nghttp2_session_callbacks* callbacks = nullptr;
-        nghttp2_session_callbacks_new(&callbacks);
-        nghttp2_session_callbacks_set_on_header_callback(callbacks, &on_header);
-        nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, &on_data);
-        nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, &on_frame);
-        nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, &on_close);
-        nghttp2_session* session = nullptr;
-        nghttp2_session_client_new(&session, callbacks, this);
-        nghttp2_session_callbacks_del(callbacks);
-        session_.reset(session);
-        const nghttp2_settings_entry setting{NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, window};
-        nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, &setting, 1);
-    }
-
-    awaitable<void> connect(const mock_server& server) {
-        return connect(server.port(), server.ca_pem(), std::vector<std::string>(1, "h2"));
-    }
-
-    awaitable<void> connect(std::uint16_t port, std::string ca_pem, std::vector<std::string> protocols) {
-        const asio::ip::tcp::endpoint where(asio::ip::address_v4::loopback(), port);
-        co_await socket_.async_connect(where, chorus::use_awaitable);
-        socket_.set_option(asio::ip::tcp::no_delay(true));
-        if (ca_pem.empty()) {
-            stream_ = std::make_unique<net::tcp_stream>(std::move(socket_));
-            co_return;
-        }
-        net::tls_options options;
-        options.ca_pem(std::move(ca_pem)).alpn(std::move(protocols));
-        const auto context = net::tls_context::client(options).value();
-        auto secured = net::tls_stream::client(std::move(socket_), context, "127.0.0.1", port);
-        const chorus::result<void> agreed = co_await secured->handshake();
-        if (!agreed) throw std::runtime_error(agreed.error().message());
-        alpn = secured->alpn();
-        stream_ = std::move(secured);
-    }
-
-    /// Starts a request; it is sent by the next `until`.
-    std::int32_t ask(std::string_view prompt, std::string_view method = "POST") {
-        auto body = std::make_unique<std::string>(R"({"model":"m","messages":[{"role":"user","content":")");
-        body->append(prompt).append("\"}]}");
-        const auto field = [](std::string_view name, std::string_view value) {
-            const auto bytes = [](std::string_view text) {
-                return reinterpret_cast<std::uint8_t*>(const_cast<char*>(text.data()));
-            };
-            return nghttp2_nv{bytes(name), bytes(value), name.size(), value.size(), NGHTTP2_NV_FLAG_NONE};
-        };
-        const std::array fields = {field(":method", method), field(":scheme", "https"), field(":authority", "test"),
-                                   field(":path", "/v1/chat/completions"), field("x-test", "yes")};
-        nghttp2_data_provider provider{};
-        provider.source.ptr = body.get();
-        provider.read_callback = &read_body;
-        const auto id = nghttp2_submit_request(session_.get(), nullptr, fields.data(), fields.size(), &provider, this);
-        bodies_.push_back(std::move(body));
-        return id;
-    }
-
-    /// Widens the window of the connection.
-    void widen(std::int32_t bytes) {
-        nghttp2_session_set_local_window_size(session_.get(), NGHTTP2_FLAG_NONE, 0, bytes);
-    }
-
-    void reset(std::int32_t stream) {
-        nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, stream, NGHTTP2_CANCEL);
-    }
-
-    /// Sends and receives until something is so. False if the connection ended before.
-    awaitable<bool> until(std::function<bool()> holds) {
-        for (;;) {
-            const bool sent = co_await flush();
-            if (!sent) co_return false;
-            if (holds()) co_return true;
-            const auto arrived = stream_->read_some(buffer_);
-            if (arrived.status == net::io_status::done) {
-                const auto taken = nghttp2_session_mem_recv(
-                    session_.get(), reinterpret_cast<const std::uint8_t*>(buffer_.data()), arrived.bytes);
-                if (taken < 0) throw std::runtime_error(nghttp2_strerror(static_cast<int>(taken)));
-                continue;
-            }
-            const bool more = co_await wait(arrived.status);
-            if (!more) {
-                ending = arrived.status;
-                co_return false;
-            }
-        }
-    }
-
-    /// Until a stream is closed; returns what came on it.
-    awaitable<received> answer(std::int32_t stream) {
-        co_await until([&] { return streams[stream].closed; });
-        co_return streams[stream];
-    }
-
-    /// Until the connection ends.
-    awaitable<void> end() {
-        co_await until([] { return false; });
-    }
-
-    awaitable<bool> flush() {
-        for (;;) {
-            const std::uint8_t* bytes = nullptr;
-            const auto size = nghttp2_session_mem_send(session_.get(), &bytes);
-            if (size <= 0) co_return size == 0;
-            std::string_view rest(reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(size));
-            while (!rest.empty()) {
-                const auto moved = stream_->write_some(rest);
-                if (moved.status == net::io_status::done) {
-                    rest.remove_prefix(moved.bytes);
-                    continue;
-                }
-                const bool more = co_await wait(moved.status);
-                if (!more) co_return false;
-            }
-        }
-    }
-
-    void close() { stream_->close(); }
-    std::size_t closed() const {
-        std::size_t count = 0;
-        for (const auto& [id, stream] : streams) count += stream.closed ? 1 : 0;
-        return count;
-    }
-    std::uint32_t stream_limit() const {
-        return nghttp2_session_get_remote_settings(session_.get(), NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
-    }
-
-    std::map<std::int32_t, received> streams;
-    std::optional<std::int32_t> last_stream;  ///< What GOAWAY said.
-    std::uint32_t goaway_code = 0;
-    bool settings_arrived = false;
-    std::string alpn;
-    net::io_status ending = net::io_status::done;
-
- private:
-    static http2_client& self(void* data) { return *static_cast<http2_client*>(data); }
-    static int on_header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name, std::size_t name_size,
-                         const std::uint8_t* value, std::size_t value_size, std::uint8_t, void* data) {
-        self(data).streams[frame->hd.stream_id].headers[{reinterpret_cast<const char*>(name), name_size}] = {
-            reinterpret_cast<const char*>(value), value_size};
-        return 0;
-    }
-    static int on_data(nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* bytes, std::size_t size,
-                       void* data) {
-        self(data).streams[id].body.append(reinterpret_cast<const char*>(bytes), size);
-        return 0;
-    }
-    static int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* data) {
-        if (frame->hd.type == NGHTTP2_SETTINGS) self(data).settings_arrived = true;
-        if (frame->hd.type == NGHTTP2_GOAWAY) {
-            self(data).last_stream = frame->goaway.last_stream_id;
-            self(data).goaway_code = frame->goaway.error_code;
-        }
-        return 0;
-    }
-    static int on_close(nghttp2_session*, std::int32_t id, std::uint32_t error_code, void* data) {
-        self(data).streams[id].closed = true;
-        self(data).streams[id].error_code = error_code;
-        return 0;
-    }
-    static ssize_t read_body(nghttp2_session*, std::int32_t, std::uint8_t* room, std::size_t size, std::uint32_t* flags,
-                             nghttp2_data_source* source, void*) {
-        auto& body = *static_cast<std::string*>(source->ptr);
-        const std::size_t count = body.copy(reinterpret_cast<char*>(room), size);
-        body.erase(0, count);
-        if (body.empty()) *flags |= NGHTTP2_DATA_FLAG_EOF;
-        return static_cast<ssize_t>(count);
-    }
-
-    awaitable<bool> wait(net::io_status reason) {
-        if (reason != net::io_status::want_read && reason != net::io_status::want_write) co_return false;
-        boost::system::error_code failure;
-        co_await stream_->async_wait(reason == net::io_status::want_read ? net::readiness::read : net::readiness::write,
-                                     asio::redirect_error(chorus::use_awaitable, failure));
-        co_return !failure;
-    }
-
-    struct deleter {
-        void operator()(nghttp2_session* session) const { nghttp2_session_del(session); }
-    };
-    asio::ip::tcp::socket socket_;
-    std::unique_ptr<net::stream> stream_;
-    std::unique_ptr<nghttp2_session, deleter> session_;
-    std::vector<std::unique_ptr<std::string>> bodies_;
-    std::array<char, 16 * 1024> buffer_{};
-};
 
 mock_options over_tls() {
     return mock_options().http2();
@@ -249,6 +47,14 @@ mock_options plain() {
 
 awaitable<void> until(std::function<bool()> holds) {
     while (!holds()) co_await asio::post(chorus::use_awaitable);
+}
+
+// Sends requests, and goes on when all of them wait for their answer.
+awaitable<void> ask_and_wait(http2_client& client, const mock_server& server, std::size_t count,
+                             std::string prompt = "a") {
+    for (std::size_t i = 0; i < count; ++i) client.ask(prompt);
+    co_await client.flush();
+    co_await until([&] { return server.counters().in_flight == count; });
 }
 
 CHORUS_TEST(mock_http2, is_chosen_by_alpn_and_answers) {
@@ -520,9 +326,7 @@ CHORUS_TEST(mock_http2, punishes_no_number_of_resets) {
     http2_client client(get_executor());
     co_await client.connect(server);
     co_await client.until([&] { return client.settings_arrived; });
-    for (int i = 0; i < 3000; ++i) client.ask("a");
-    co_await client.flush();
-    co_await until([&] { return server.counters().in_flight == 3000; });
+    co_await ask_and_wait(client, server, 3000);
     for (int i = 0; i < 3000; ++i) client.reset(2 * i + 1);
     server.latency(0s);
     EXPECT_THAT((co_await client.answer(client.ask("b"))).text(), HasSubstr("echo: b"));
@@ -562,9 +366,7 @@ CHORUS_TEST(mock_http2, forgets_the_streams_of_a_client_that_leaves) {
     mock_server server(get_executor(), over_tls().latency(1h));
     http2_client client(get_executor());
     co_await client.connect(server);
-    for (int i = 0; i < 10; ++i) client.ask("a");
-    co_await client.flush();
-    co_await until([&] { return server.counters().in_flight == 10; });
+    co_await ask_and_wait(client, server, 10);
     client.close();
     co_await until([&] { return server.counters().open_connections == 0; });
     EXPECT_EQ(server.counters().in_flight, 0u);
@@ -621,9 +423,7 @@ CHORUS_TEST(mock_http2, waits_for_a_client_that_takes_more_than_fits_into_the_so
     http2_client client(get_executor(), 0x7fffffff);
     co_await client.connect(server);
     client.widen(0x7fffffff);
-    for (int i = 0; i < 100; ++i) client.ask("much");
-    co_await client.flush();
-    co_await until([&] { return server.counters().in_flight == 100; });
+    co_await ask_and_wait(client, server, 100);
     co_await client.until([&] { return client.closed() == 100; });
     for (int i = 0; i < 100; ++i) EXPECT_EQ(client.streams[2 * i + 1].text().size(), 200'000u);
 }

@@ -17,7 +17,9 @@ TEST(mock_message, path_is_the_target_without_its_query) {
 TEST(mock_message, clear_leaves_nothing_of_the_last_request) {
     mock_request request{"POST", "/a", {}, "body", "m", "p", chorus::error(chorus::errc::bad_request)};
     request.headers.add("a", "b");
+    request.stream = request.include_usage = true;
     request.clear();
+    EXPECT_FALSE(request.stream || request.include_usage);
     EXPECT_TRUE(request.method.empty() && request.target.empty() && request.headers.empty() && request.body.empty());
     EXPECT_TRUE(request.model.empty() && request.prompt.empty() && !request.defect);
 }
@@ -38,6 +40,8 @@ TEST(mock_message, clear_makes_a_reply_like_new) {
     reply.headers.add("a", "b");
     reply.body = "x";
     reply.raw = "y";
+    reply.streamed().source(mock_pieces([](std::string&) { return false; }));
+    EXPECT_TRUE(reply.is_streamed());
     reply.chunk_bytes = 3;
     reply.close_after = reply.hold = true;
     reply.latency = std::chrono::seconds(1);
@@ -46,10 +50,17 @@ TEST(mock_message, clear_makes_a_reply_like_new) {
     reply.clear();
     EXPECT_EQ(reply.status, 200);
     EXPECT_TRUE(reply.headers.empty() && reply.body.empty() && !reply.raw && !reply.latency);
+    EXPECT_FALSE(reply.stream || reply.is_streamed());
     EXPECT_EQ(reply.chunk_bytes, 0u);
     EXPECT_FALSE(reply.close_after || reply.hold);
     EXPECT_EQ(reply.fault, mock_fault::none);
     EXPECT_EQ(reply.fault_after, 0u);
+}
+
+TEST(mock_message, a_stream_without_source_streams_nothing) {
+    mock_reply reply;
+    reply.streamed().every(std::chrono::seconds(1));
+    EXPECT_FALSE(reply.is_streamed());
 }
 
 }  // namespace

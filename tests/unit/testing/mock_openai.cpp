@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <string>
+#include <vector>
+
 namespace {
 
 using namespace chorus::testing;
@@ -112,17 +115,107 @@ TEST_P(mock_openai_refusals, have_status_400_and_name_the_field) {
 
 INSTANTIATE_TEST_SUITE_P(
     all, mock_openai_refusals,
-    ::testing::Values(
-        refusal_case{"empty", "", nullptr}, refusal_case{"no_json", "hello", nullptr},
-        refusal_case{"cut_off", R"({"model":"m","messages":[{"role":"user","content":"he)", nullptr},
-        refusal_case{"array", "[]", nullptr},
-        refusal_case{"trailing", R"({"model":"m","messages":[{"role":"user","content":"a"}]}x)", nullptr},
-        refusal_case{"no_model", R"({"messages":[{"role":"user","content":"a"}]})", "model"},
-        refusal_case{"no_messages", R"({"model":"m"})", "messages"},
-        refusal_case{"empty_messages", R"({"model":"m","messages":[]})", "messages"},
-        refusal_case{"no_role", R"({"model":"m","messages":[{"content":"a"}]})", "messages"},
-        refusal_case{"stream", R"({"model":"m","messages":[{"role":"user","content":"a"}],"stream":true})", "stream"}),
+    ::testing::Values(refusal_case{"empty", "", nullptr}, refusal_case{"no_json", "hello", nullptr},
+                      refusal_case{"cut_off", R"({"model":"m","messages":[{"role":"user","content":"he)", nullptr},
+                      refusal_case{"array", "[]", nullptr},
+                      refusal_case{"trailing", R"({"model":"m","messages":[{"role":"user","content":"a"}]}x)", nullptr},
+                      refusal_case{"no_model", R"({"messages":[{"role":"user","content":"a"}]})", "model"},
+                      refusal_case{"no_messages", R"({"model":"m"})", "messages"},
+                      refusal_case{"empty_messages", R"({"model":"m","messages":[]})", "messages"},
+                      refusal_case{"no_role", R"({"model":"m","messages":[{"content":"a"}]})", "messages"}),
     [](const auto& instance) { return std::string(instance.param.name); });
+
+// The events of a streamed reply, each without `data: ` and the empty line.
+std::vector<std::string> events(mock_reply& reply) {
+    std::vector<std::string> all;
+    for (bool more = true; more;) {
+        std::string piece;
+        reply.stream->take(piece);
+        more = !reply.stream->is_over();
+        EXPECT_TRUE(piece.starts_with("data: ") && piece.ends_with("\n\n"));
+        all.push_back(piece.substr(6, piece.size() - 8));
+    }
+    return all;
+}
+
+TEST(mock_openai, streams_a_word_a_chunk_from_the_role_to_done) {
+    mock_reply reply =
+        answer(post(R"({"model":"gpt-x","stream":true,"messages":[{"role":"user","content":"how are you"}]})"));
+    ASSERT_TRUE(reply.is_streamed());
+    EXPECT_EQ(reply.headers.get("content-type"), "text/event-stream; charset=utf-8");
+    EXPECT_EQ(reply.headers.get("x-request-id"), "req_mock1");
+    const std::vector<std::string> all = events(reply);
+    ASSERT_EQ(all.size(), 7u);
+    EXPECT_EQ(all.back(), "[DONE]");
+    const json role = json::parse(all[0]);
+    EXPECT_EQ(role["choices"][0]["delta"]["role"], "assistant");
+    EXPECT_EQ(role["choices"][0]["delta"]["content"], "");
+    std::string text;
+    for (std::size_t i = 1; i <= 4; ++i) {
+        const json chunk = json::parse(all[i]);
+        EXPECT_EQ(chunk["object"], "chat.completion.chunk");
+        EXPECT_EQ(chunk["id"], role["id"]);
+        EXPECT_EQ(chunk["model"], "gpt-x");
+        EXPECT_FALSE(chunk.contains("usage"));
+        EXPECT_TRUE(chunk["choices"][0]["finish_reason"].is_null());
+        text += chunk["choices"][0]["delta"]["content"];
+    }
+    EXPECT_EQ(text, "echo: how are you");
+    const json finish = json::parse(all[5])["choices"][0];
+    EXPECT_EQ(finish["finish_reason"], "stop");
+    EXPECT_TRUE(finish["delta"].empty());
+}
+
+TEST(mock_openai, includes_the_usage_if_asked_and_it_is_that_of_the_whole_completion) {
+    const std::string messages = R"("messages":[{"role":"user","content":"how are you"}])";
+    mock_reply reply =
+        answer(post(R"({"model":"m","stream":true,"stream_options":{"include_usage":true},)" + messages + "}"));
+    const std::vector<std::string> all = events(reply);
+    ASSERT_EQ(all.size(), 8u);
+    for (std::size_t i = 0; i < 6; ++i) {
+        const json chunk = json::parse(all[i]);
+        EXPECT_TRUE(chunk.contains("usage") && chunk["usage"].is_null());
+    }
+    const json last = json::parse(all[6]);
+    EXPECT_TRUE(last["choices"].is_array() && last["choices"].empty());
+    const json whole = json::parse(answer(post(R"({"model":"m",)" + messages + "}")).body);
+    EXPECT_EQ(last["usage"], whole["usage"]);
+}
+
+TEST(mock_openai, streams_the_asked_number_of_chunks_of_the_asked_size) {
+    mock_openai server;
+    server.portions({.count = 200, .event_bytes = 220});
+    mock_reply reply = answer(server, post(R"({"model":"mock-model","stream":true,"stream_options":
+        {"include_usage":true},"messages":[{"role":"user","content":"Question 12"}]})"));
+    const std::vector<std::string> all = events(reply);
+    ASSERT_EQ(all.size(), 204u);
+    std::string text;
+    for (std::size_t i = 1; i <= 200; ++i) {
+        EXPECT_EQ(all[i].size(), 220u - 8);
+        text += json::parse(all[i])["choices"][0]["delta"]["content"];
+    }
+    std::string rounds = "echo: Question 12";
+    while (rounds.size() < text.size()) rounds += " echo: Question 12";
+    EXPECT_TRUE(rounds.starts_with(text));
+    EXPECT_GT(text.size(), 200u * 8);
+    EXPECT_EQ(json::parse(all[202])["usage"]["completion_tokens"], (text.size() + 3) / 4);
+}
+
+TEST(mock_openai, routes_to_its_other_endpoints) {
+    mock_request request = post(R"({"model":"m","input":"a"})");
+    request.target = "/v1/embeddings";
+    mock_reply reply = answer(request);
+    EXPECT_EQ(json::parse(reply.body)["data"][0]["object"], "embedding");
+    EXPECT_EQ(reply.headers.get("x-request-id"), "req_mock1");
+    request.target = "/v1/moderations";
+    EXPECT_EQ(json::parse(answer(request).body)["results"].size(), 1u);
+    request.target = "/v1/embeddings/more";
+    EXPECT_EQ(answer(request).status, 404);
+    mock_openai locked;
+    locked.api_key("k");
+    request.target = "/v1/embeddings";
+    EXPECT_EQ(answer(locked, request).status, 401);
+}
 
 TEST(mock_openai, asks_for_its_key_if_it_has_one) {
     mock_openai server;

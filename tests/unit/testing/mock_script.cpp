@@ -240,4 +240,85 @@ TEST(mock_script, a_step_may_be_added_after_requests_came) {
     EXPECT_EQ(answer(script, chat("m", "a")).status, 202);
 }
 
+mock_request message(std::string prompt) {
+    mock_request request = chat("c", std::move(prompt));
+    request.target = "/v1/messages";
+    return request;
+}
+
+// The pieces of a streamed reply, divided by bars.
+std::string streamed(mock_reply reply) {
+    EXPECT_TRUE(reply.is_streamed());
+    EXPECT_EQ(reply.headers.get("content-type"), "text/event-stream; charset=utf-8");
+    std::string all;
+    while (!reply.stream->is_over()) {
+        reply.stream->take(all);
+        all += '|';
+    }
+    return all;
+}
+
+TEST(mock_script, streams_a_text_in_the_format_of_the_path) {
+    mock_script script;
+    script.expect().reply_stream("one two").times(2);
+    const std::string chunks = streamed(answer(script, chat("m", "a")));
+    EXPECT_THAT(chunks, HasSubstr(R"("model":"m")"));
+    EXPECT_THAT(chunks, HasSubstr(R"({"content":" two"})"));
+    EXPECT_THAT(chunks, ::testing::EndsWith("data: [DONE]\n\n|"));
+    EXPECT_THAT(chunks, Not(HasSubstr("usage")));
+    const std::string events = streamed(answer(script, message("a")));
+    EXPECT_THAT(events, HasSubstr(R"({"type":"text_delta","text":" two"})"));
+    EXPECT_THAT(events, ::testing::EndsWith("data: {\"type\":\"message_stop\"}\n\n|"));
+}
+
+TEST(mock_script, includes_the_usage_in_a_stream_if_the_request_does) {
+    mock_script script;
+    script.expect().reply_stream("one");
+    mock_request request = chat("m", "a");
+    request.include_usage = true;
+    EXPECT_THAT(streamed(answer(script, request)), HasSubstr(R"("choices":[],"usage":{)"));
+}
+
+TEST(mock_script, streams_events_and_bytes_as_they_are) {
+    mock_script script;
+    script.expect().reply_events({"{}", "[DONE]"}).times(2);
+    script.expect().reply_sse(": ping\n\ndata: x\r\n\r\n");
+    script.expect().reply_sse_pieces({"da", "ta: y\n\n"});
+    script.expect().reply_sse("abcdefg").cut(3);
+    for (int i = 0; i < 2; ++i) {
+        EXPECT_EQ(streamed(answer(script, chat("m", "a"))), "data: {}\n\n|data: [DONE]\n\n|");
+    }
+    EXPECT_EQ(streamed(answer(script, chat("m", "a"))), ": ping\n\ndata: x\r\n\r\n|");
+    EXPECT_EQ(streamed(answer(script, chat("m", "a"))), "da|ta: y\n\n|");
+    EXPECT_EQ(streamed(answer(script, chat("m", "a"))), "abc|def|g|");
+}
+
+TEST(mock_script, says_how_a_stream_is_sent_whoever_writes_it) {
+    mock_script script;
+    script.expect().every(3s).hold_each();
+    mock_reply reply;
+    EXPECT_FALSE(script.next(chat("m", "a"), reply));
+    ASSERT_TRUE(reply.stream);
+    EXPECT_FALSE(reply.is_streamed());
+    reply.stream->source(mock_pieces([](std::string&) { return true; }));
+    const chorus::clock::time_point now{1h};
+    reply.stream->start(now);
+    EXPECT_FALSE(reply.stream->may_take(now));
+    reply.stream->release();
+    std::string out;
+    reply.stream->take(out);
+    reply.stream->release();
+    EXPECT_EQ(reply.stream->due(), now + 3s);
+}
+
+TEST(mock_script, answers_texts_and_errors_in_the_format_of_the_path) {
+    mock_script script;
+    script.expect().reply_text("hi");
+    script.expect().reply_error(529, "overloaded_error", "", "Overloaded");
+    EXPECT_THAT(answer(script, message("a")).body, HasSubstr(R"("content":[{"type":"text","text":"hi")"));
+    EXPECT_EQ(answer(script, message("a")).body,
+              R"({"type":"error","error":{"type":"overloaded_error","message":"Overloaded"},)"
+              R"("request_id":"req_scripted"})");
+}
+
 }  // namespace

@@ -130,4 +130,46 @@ TEST(mock_service, asks_for_the_key_of_its_options) {
     EXPECT_EQ(begin(service, request).status, 200);
 }
 
+TEST(mock_service, streams_with_the_settings_of_its_options) {
+    mock_service service(mock_options().stream_interval(2s).stream_record_bytes(100).stream_chunks(3));
+    mock_request request = chat("a");
+    request.body.insert(1, R"("stream":true,)");
+    mock_completion owed;
+    mock_reply reply;
+    service.begin(request, reply, owed);
+    EXPECT_TRUE(owed.stream);
+    EXPECT_FALSE(reply.stream);  // what waits holds no stream
+    service.write(owed, reply);
+    ASSERT_TRUE(reply.is_streamed());
+    EXPECT_EQ(reply.stream->record_bytes(), 100u);
+    const chorus::clock::time_point now{1h};
+    reply.stream->start(now);
+    std::string out;
+    std::size_t pieces = 0;
+    for (; !reply.stream->is_over(); ++pieces) reply.stream->take(out);
+    EXPECT_EQ(pieces, 6u);  // role, three, finish, done
+    EXPECT_FALSE(reply.stream->may_take(now + 11s));
+}
+
+TEST(mock_service, answers_in_the_format_that_the_request_asks_for) {
+    mock_service service(mock_options().api_key("k"));
+    mock_request request = chat("a");
+    request.target = "/v1/messages";
+    request.body.insert(1, R"("max_tokens":5,)");
+    request.headers.add("anthropic-version", "2023-06-01").add("x-api-key", "k");
+    EXPECT_NE(begin(service, request).body.find("echo: a"), std::string::npos);
+    EXPECT_NE(begin(service, request).body.find("\"type\":\"message\""), std::string::npos);
+    request.headers.clear();
+    EXPECT_NE(begin(service, request).body.find("authentication_error"), std::string::npos);
+}
+
+TEST(mock_service, counts_the_streams_that_are_open) {
+    mock_service service({});
+    service.stream_began();
+    service.stream_began();
+    service.stream_ended();
+    EXPECT_EQ(service.counters().streams_open, 1u);
+    EXPECT_EQ(service.counters().peak_streams, 2u);
+}
+
 }  // namespace

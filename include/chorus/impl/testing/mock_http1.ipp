@@ -59,16 +59,21 @@ class mock_beast_parser final : public boost::beast::http::basic_parser<true> {
     bool expects_continue_ = false;
 };
 
+constexpr std::string_view mock_last_chunk = "0\r\n\r\n";
+
+CHORUS_DECL void append_chunk(std::string& out, std::string_view chunk) {
+    char size[16];
+    out.append(size, std::to_chars(size, size + sizeof size, chunk.size(), 16).ptr)
+        .append("\r\n")
+        .append(chunk)
+        .append("\r\n");
+}
+
 CHORUS_DECL void append_chunks(std::string& out, std::string_view body, std::size_t chunk_bytes) {
     for (; !body.empty(); body.remove_prefix(std::min(chunk_bytes, body.size()))) {
-        const std::string_view chunk = body.substr(0, chunk_bytes);
-        char size[16];
-        out.append(size, std::to_chars(size, size + sizeof size, chunk.size(), 16).ptr)
-            .append("\r\n")
-            .append(chunk)
-            .append("\r\n");
+        append_chunk(out, body.substr(0, chunk_bytes));
     }
-    out.append("0\r\n\r\n");
+    out.append(mock_last_chunk);
 }
 
 }  // namespace detail
@@ -160,6 +165,10 @@ CHORUS_DECL void append_http1_response(std::string& out, const mock_reply& reply
         out.append("\r\n");
         return;
     }
+    if (reply.is_streamed()) {
+        out.append("transfer-encoding: chunked\r\n\r\n");
+        return;
+    }
     if (reply.chunk_bytes > 0) {
         out.append("transfer-encoding: chunked\r\n\r\n");
         if (framing.body) detail::append_chunks(out, reply.body, reply.chunk_bytes);
@@ -167,6 +176,20 @@ CHORUS_DECL void append_http1_response(std::string& out, const mock_reply& reply
     }
     out.append("content-length: ").append(std::to_string(reply.body.size())).append("\r\n\r\n");
     if (framing.body) out.append(reply.body);
+}
+
+CHORUS_DECL std::size_t append_http1_pieces(std::string& out, std::size_t enough, mock_stream& stream,
+                                            clock::time_point now) {
+    std::size_t pieces = 0;
+    std::string piece;
+    while (out.size() < enough && stream.may_take(now)) {
+        piece.clear();
+        stream.take(piece);
+        ++pieces;
+        if (!piece.empty()) detail::append_chunk(out, piece);  // an empty chunk would be the last one
+        if (stream.is_over()) out.append(detail::mock_last_chunk);
+    }
+    return pieces;
 }
 
 }  // namespace chorus::testing

@@ -20,6 +20,15 @@ constexpr std::size_t mock_http2_batch = 64 * 1024;
 constexpr std::size_t mock_http2_body_limit = 64 * 1024 * 1024;
 constexpr std::size_t mock_http2_spare_requests = 64;
 
+constexpr std::size_t mock_frame_head = 9;  // RFC 9113 section 4.1
+
+/// What goes into a DATA frame of a stream: a piece, or what fills a record.
+CHORUS_DECL std::size_t stream_frame(const mock_stream& stream) noexcept {
+    const std::size_t record = stream.record_bytes();
+    if (record == 0) return std::numeric_limits<std::size_t>::max();
+    return std::max(record, mock_frame_head + 1) - mock_frame_head;
+}
+
 /// A test may cancel all it likes: resets are counted, not punished. The limit came with nghttp2 1.57 and, by way of
 /// distributions, with older versions, so that only the compiler knows whether it is there.
 template <class Option>
@@ -37,6 +46,7 @@ struct http2_server::exchange {
     bool begun = false;   // the service knows of it
     bool held = false;
     bool with_body = true;
+    bool streaming = false;  // its head went out
     mock_service::outcome outcome = mock_service::outcome::replied;
     std::size_t sent = 0;                   // of the body
     std::unique_ptr<mock_request> request;  // while it arrives
@@ -46,7 +56,7 @@ struct http2_server::exchange {
     /// Where the body ends, or the fault cuts it off.
     std::size_t end() const noexcept {
         if (!with_body) return 0;
-        const std::size_t size = reply->body.size();
+        const std::size_t size = reply->is_streamed() ? std::numeric_limits<std::size_t>::max() : reply->body.size();
         return reply->fault == mock_fault::none ? size : std::min(size, reply->fault_after);
     }
 };
@@ -167,14 +177,50 @@ struct http2_server::hooks {
         return static_cast<ssize_t>(count);
     }
 
+    // The same for a stream: pieces are made here, as many as there is room for and as may be sent now.
+    static ssize_t read_stream(nghttp2_session*, std::int32_t, std::uint8_t*, std::size_t room, std::uint32_t* flags,
+                               nghttp2_data_source* source, void* data) {
+        http2_server& self = owner(data);
+        auto& of = *static_cast<exchange*>(source->ptr);
+        mock_stream& stream = *of.reply->stream;
+        const bool faulty = of.reply->fault != mock_fault::none;
+        if (of.sent == of.end()) {
+            self.fail(of);
+            return NGHTTP2_ERR_DEFERRED;
+        }
+        if (const int failure = guarded(self, [&] { self.make_pieces(stream, room); }); failure != 0) return failure;
+        const std::size_t count = std::min({stream.unsent.size(), room, stream_frame(stream), of.end() - of.sent});
+        const bool all = stream.is_over() && count == stream.unsent.size();
+        if (count == 0 && (!all || faulty)) {
+            if (all) {
+                self.fail(of);
+            } else if (const auto due = stream.due()) {
+                self.wait_until(of, *due);
+            }
+            return NGHTTP2_ERR_DEFERRED;
+        }
+        *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+        if (all && !faulty) *flags |= NGHTTP2_DATA_FLAG_EOF;
+        return static_cast<ssize_t>(count);
+    }
+
     static int send_data(nghttp2_session*, nghttp2_frame*, const std::uint8_t* head, std::size_t size,
                          nghttp2_data_source* source, void* data) {
         http2_server& self = owner(data);
         std::string& batch = self.host_.write_buffer;
         if (batch.size() >= mock_http2_batch || self.cut_) return NGHTTP2_ERR_WOULDBLOCK;
         auto& of = *static_cast<exchange*>(source->ptr);
-        constexpr std::size_t frame_head = 9;
-        batch.append(reinterpret_cast<const char*>(head), frame_head).append(of.reply->body, of.sent, size);
+        if (of.streaming && !batch.empty() &&
+            batch.size() + mock_frame_head + size > of.reply->stream->record_bytes()) {
+            return NGHTTP2_ERR_WOULDBLOCK;  // it goes into the next record
+        }
+        batch.append(reinterpret_cast<const char*>(head), mock_frame_head);
+        if (of.streaming) {
+            batch.append(of.reply->stream->unsent, 0, size);
+            of.reply->stream->sent(size);
+        } else {
+            batch.append(of.reply->body, of.sent, size);
+        }
         of.sent += size;
         if (of.reply->fault != mock_fault::none && of.sent == of.end()) self.fail(of);
         return 0;
@@ -231,7 +277,7 @@ CHORUS_DECL bool http2_server::feed(std::string_view arrived, clock::time_point 
     const auto taken =
         nghttp2_session_mem_recv(session_.get(), reinterpret_cast<const std::uint8_t*>(arrived.data()), arrived.size());
     receiving_ = false;
-    if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
+    rethrow();
     if (taken < 0) ++host_.service.counters().malformed;
     return taken >= 0;
 }
@@ -249,6 +295,20 @@ CHORUS_DECL std::string_view http2_server::gather() {
     gathering_ = false;
     batch.append(std::exchange(raw_, {}));
     return batch;
+}
+
+CHORUS_DECL void http2_server::rethrow() {
+    if (thrown_) std::rethrow_exception(std::exchange(thrown_, nullptr));
+}
+
+CHORUS_DECL void http2_server::make_pieces(mock_stream& stream, std::size_t room) {
+    const std::size_t frame = std::min(room, stream_frame(stream));
+    if (stream.record_bytes() > 0 && stream.unsent.size() < frame) stream.unsent.reserve(frame);
+    while (stream.may_take(now_) &&
+           (stream.unsent.empty() || (stream.record_bytes() > 0 && stream.unsent.size() < frame))) {
+        stream.take(stream.unsent);
+        ++host_.service.counters().chunks;
+    }
 }
 
 CHORUS_DECL bool http2_server::is_over() const noexcept {
@@ -293,7 +353,7 @@ CHORUS_DECL void http2_server::complete(exchange& of) {
     } else if (const auto latency = of.reply->latency.value_or(std::chrono::nanoseconds::zero()); latency.count() > 0) {
         wait_until(of, now_ + latency);
         const bool by_default = of.owed.number != 0 && of.reply->headers.empty() && !of.reply->close_after &&
-                                of.reply->fault == mock_fault::none &&
+                                of.reply->fault == mock_fault::none && !of.reply->stream &&
                                 of.reply->chunk_bytes == host_.options.chunk_bytes;
         if (by_default) of.reply.reset();
     } else {
@@ -301,14 +361,22 @@ CHORUS_DECL void http2_server::complete(exchange& of) {
     }
 }
 
-CHORUS_DECL bool http2_server::release() {
+CHORUS_DECL bool http2_server::release(clock::time_point now) {
+    now_ = now;
     std::vector<std::int32_t> held;  // an answer may close streams
     for (const auto& each : open_) {
-        if (each->held) held.push_back(each->id);
+        if (each->held || each->streaming) held.push_back(each->id);
     }
     std::sort(held.begin(), held.end());
     for (const std::int32_t id : held) {
-        if (exchange* of = find(id)) answer(*of);
+        exchange* of = find(id);
+        if (of == nullptr) continue;
+        if (of->held) {
+            answer(*of);
+        } else {
+            of->reply->stream->release();
+            resume(*of);
+        }
     }
     return !held.empty();
 }
@@ -366,18 +434,34 @@ CHORUS_DECL void http2_server::submit(exchange& of) {
         has_length = has_length || http::equal_names(field.name, "content-length");
         add(field.name, field.value);
     }
+    const bool streamed = of.reply->is_streamed();
     // RFC 9110 section 8.6: no length in a response that cannot have content.
     const int code = of.reply->status;
     if (code == 204 || code == 304 || code < 200) {
         of.with_body = false;
-    } else if (!has_length && of.reply->chunk_bytes == 0) {
+    } else if (!has_length && of.reply->chunk_bytes == 0 && !streamed) {
         add("content-length", digits(length, of.reply->body.size()));
     }
     nghttp2_data_provider body{};
     body.source.ptr = &of;
     body.read_callback = &hooks::read_body;
     const bool only_head = of.end() == 0 && of.reply->fault == mock_fault::none;
+    if (streamed && of.with_body) {
+        body.read_callback = &hooks::read_stream;
+        of.streaming = true;
+        of.reply->stream->start(now_);
+        host_.service.stream_began();
+        // RFC 9218 section 4.2: without this the first of several streams would be sent to its end before the next.
+        const nghttp2_extpri side_by_side{NGHTTP2_EXTPRI_DEFAULT_URGENCY, 1};
+        nghttp2_session_change_extpri_stream_priority(session_.get(), of.id, &side_by_side, 1);
+    }
     nghttp2_submit_response(session_.get(), of.id, fields.data(), fields.size(), only_head ? nullptr : &body);
+    if (of.streaming) of.reply->headers = {};  // a stream may stay open for long
+}
+
+// Nothing happens to a stream that waits for nothing.
+CHORUS_DECL void http2_server::resume(exchange& of) noexcept {
+    nghttp2_session_resume_data(session_.get(), of.id);
 }
 
 // The fault of a reply, when as much of it was sent as shall be.
@@ -403,6 +487,7 @@ CHORUS_DECL void http2_server::fail(exchange& of) {
 
 CHORUS_DECL void http2_server::forget(exchange& of, mock_service::outcome how) noexcept {
     if (of.begun) host_.service.end(how);
+    if (of.streaming) host_.service.stream_ended();
     nghttp2_session_set_stream_user_data(session_.get(), of.id, nullptr);
     const auto place = of.place;
     std::swap(open_[place], open_.back());
@@ -435,11 +520,14 @@ CHORUS_DECL std::optional<clock::time_point> http2_server::next_due() const noex
 }
 
 CHORUS_DECL void http2_server::answer_due(clock::time_point now) {
+    now_ = now;
     while (!due_.empty() && due_.front().when <= now) {
         const std::int32_t stream = due_.front().stream;
         std::pop_heap(due_.begin(), due_.end(), std::greater<>());
         due_.pop_back();
-        if (exchange* of = find(stream)) answer(*of);
+        exchange* of = find(stream);
+        if (of == nullptr) continue;
+        of->streaming ? resume(*of) : answer(*of);
     }
 }
 

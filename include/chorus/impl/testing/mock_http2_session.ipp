@@ -4,6 +4,7 @@
 
 #ifdef CHORUS_WITH_HTTP2
 
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 
 #include <chrono>
@@ -25,12 +26,17 @@ CHORUS_DECL http2_session::http2_session(mock_host& host, net::stream& stream, s
 CHORUS_DECL awaitable<mock_session::ending> http2_session::run() {
     gone_ = !server_.feed(std::exchange(received_, {}), timer_.now());
     for (step next = advance(); next != step::gone; next = advance()) {
+        if (next == step::yield) {
+            co_await asio::post(stream_.get_executor(), use_awaitable);
+            continue;
+        }
         boost::system::error_code failure;
         co_await stream_.async_wait(next == step::wait_write ? net::readiness::write : net::readiness::read,
                                     asio::redirect_error(use_awaitable, failure));
         const bool woken = std::exchange(woken_, false);
         if (failure && !woken) break;  // closed from outside
     }
+    server_.rethrow();
     co_return ending_;
 }
 
@@ -44,6 +50,7 @@ CHORUS_DECL http2_session::step http2_session::advance() {
         if (outgoing == step::gone) return step::gone;
         set_timer();
         if (blocked_) return step::wait_write;
+        if (more_) return step::yield;
         if (incoming != step::ready) return incoming;
     }
 }
@@ -70,7 +77,9 @@ CHORUS_DECL http2_session::step http2_session::receive() {
 }
 
 CHORUS_DECL http2_session::step http2_session::transmit() {
-    for (;;) {
+    constexpr int writes_in_a_row = 64;  // then it is the turn of others
+    more_ = false;
+    for (int writes = 0;; ++writes) {
         if (sent_ < output_.size()) {
             if (const step sending = send(output_, sent_); sending != step::ready) return sending;
             std::string().swap(output_);
@@ -78,7 +87,12 @@ CHORUS_DECL http2_session::step http2_session::transmit() {
         }
         blocked_ = false;
         if (server_.is_cut()) break;
+        if (writes == writes_in_a_row) {
+            more_ = true;
+            return step::ready;
+        }
         const std::string_view batch = server_.gather();
+        if (server_.has_failed()) return step::gone;
         if (batch.empty()) break;
         std::size_t sent = 0;
         const step sending = send(batch, sent);
@@ -118,15 +132,15 @@ CHORUS_DECL http2_session::step http2_session::send(std::string_view bytes, std:
 
 // What a timer or a test set going outside the coroutine; the coroutine is woken only for what it must wait for.
 CHORUS_DECL void http2_session::pump() {
-    if (server_.is_busy() || blocked_) return;  // the coroutine transmits, now or when it can
+    if (server_.is_busy() || blocked_ || more_) return;  // the coroutine transmits, now or when it can
     const step outgoing = transmit();
     if (outgoing == step::gone) gone_ = true;
     set_timer();
-    if (gone_ || blocked_) wake();
+    if (gone_ || blocked_ || more_) wake();
 }
 
 CHORUS_DECL void http2_session::release() {
-    if (server_.release()) pump();
+    if (server_.release(timer_.now())) pump();
 }
 
 CHORUS_DECL void http2_session::wake() noexcept {

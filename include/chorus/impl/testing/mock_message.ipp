@@ -30,12 +30,20 @@ CHORUS_DECL void mock_request::clear() noexcept {
     detail::empty_kept(prompt);
     defect.reset();
     stream_id = 0;
+    stream = false;
+    include_usage = false;
+}
+
+CHORUS_DECL mock_stream& mock_reply::streamed() {
+    if (!stream) stream = std::make_unique<mock_stream>();
+    return *stream;
 }
 
 CHORUS_DECL void mock_reply::clear() noexcept {
     status = 200;
     headers.clear();
     detail::empty_kept(body);
+    stream.reset();
     raw.reset();
     chunk_bytes = 0;
     close_after = false;

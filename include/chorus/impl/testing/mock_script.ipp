@@ -1,9 +1,11 @@
 #pragma once
 
+#include <chorus/testing/mock_anthropic.hpp>
 #include <chorus/testing/mock_openai.hpp>
 #include <chorus/testing/mock_script.hpp>
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 namespace chorus::testing {
@@ -23,6 +25,10 @@ CHORUS_DECL std::string describe_request(std::size_t number, const mock_request&
     if (!request.model.empty()) text += ", model " + in_quotes(request.model);
     if (!request.prompt.empty()) text += ", prompt " + in_quotes(request.prompt);
     return text += ')';
+}
+
+CHORUS_DECL void add_stream_headers(mock_reply& reply) {
+    reply.headers.add("content-type", "text/event-stream; charset=utf-8").add("cache-control", "no-cache");
 }
 
 }  // namespace detail
@@ -97,14 +103,25 @@ CHORUS_DECL mock_step& mock_step::reply(int status, std::string body, http::head
 CHORUS_DECL mock_step& mock_step::reply_text(std::string text) {
     return reply_with([text = std::move(text)](const mock_request& request, mock_reply& reply) {
         reply.headers.add("content-type", "application/json");
-        append_completion(reply.body, "chatcmpl-scripted", request.model, request.prompt, text);
+        if (mock_anthropic::serves(request)) {
+            append_anthropic_message(reply.body, "msg_scripted", request.model, request.prompt, text);
+        } else {
+            append_completion(reply.body, "chatcmpl-scripted", request.model, request.prompt, text);
+        }
     });
 }
 
 CHORUS_DECL mock_step& mock_step::reply_error(int status, std::string type, std::string code, std::string message) {
-    std::string body;
-    append_openai_error(body, message, type, code);
-    return reply(status, std::move(body));
+    return reply_with([status, type = std::move(type), code = std::move(code), message = std::move(message)](
+                          const mock_request& request, mock_reply& reply) {
+        reply.status = status;
+        reply.headers.add("content-type", "application/json");
+        if (mock_anthropic::serves(request)) {
+            append_anthropic_error(reply.body, message, type, "req_scripted");
+        } else {
+            append_openai_error(reply.body, message, type, code);
+        }
+    });
 }
 
 CHORUS_DECL mock_step& mock_step::reply_raw(std::string bytes) {
@@ -113,6 +130,50 @@ CHORUS_DECL mock_step& mock_step::reply_raw(std::string bytes) {
 
 CHORUS_DECL mock_step& mock_step::reply_header(std::string_view name, std::string_view value) {
     headers_.add(name, value);
+    return *this;
+}
+
+CHORUS_DECL mock_step& mock_step::reply_stream(std::string text) {
+    return reply_with([text = std::move(text)](const mock_request& request, mock_reply& reply) {
+        detail::add_stream_headers(reply);
+        if (mock_anthropic::serves(request)) {
+            reply.streamed().source(anthropic_events("msg_scripted", request.model, request.prompt, mock_text(text)));
+        } else {
+            reply.streamed().source(openai_events("chatcmpl-scripted", request.model, request.prompt, mock_text(text),
+                                                  request.include_usage));
+        }
+    });
+}
+
+CHORUS_DECL mock_step& mock_step::reply_events(std::vector<std::string> data) {
+    for (std::string& each : data) each = "data: " + each + "\n\n";
+    return reply_sse_pieces(std::move(data));
+}
+
+CHORUS_DECL mock_step& mock_step::reply_sse(std::string raw) {
+    return reply_sse_pieces(std::vector<std::string>(1, std::move(raw)));
+}
+
+CHORUS_DECL mock_step& mock_step::reply_sse_pieces(std::vector<std::string> pieces) {
+    return reply_with([shared = std::make_shared<const std::vector<std::string>>(std::move(pieces))](
+                          const mock_request&, mock_reply& reply) {
+        detail::add_stream_headers(reply);
+        reply.streamed().source(mock_pieces(shared));
+    });
+}
+
+CHORUS_DECL mock_step& mock_step::every(std::chrono::nanoseconds interval) {
+    interval_ = interval;
+    return *this;
+}
+
+CHORUS_DECL mock_step& mock_step::cut(std::size_t bytes) {
+    cut_bytes_ = bytes;
+    return *this;
+}
+
+CHORUS_DECL mock_step& mock_step::hold_each() {
+    hold_each_ = true;
     return *this;
 }
 
@@ -200,7 +261,13 @@ CHORUS_DECL void mock_step::fill(const mock_request& request, mock_reply& reply)
     reply.fault = fault_;
     reply.fault_after = fault_after_;
     reply.error_code = error_code_;
+    if (interval_ || cut_bytes_ > 0 || hold_each_) fill_stream(reply);
     if (make_) make_(request, reply);
+}
+
+CHORUS_DECL void mock_step::fill_stream(mock_reply& reply) const {
+    reply.streamed().cut(cut_bytes_).hold_each(hold_each_);
+    if (interval_) reply.stream->every(*interval_);
 }
 
 CHORUS_DECL mock_step& mock_script::expect() {

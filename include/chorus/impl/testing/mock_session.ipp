@@ -2,9 +2,11 @@
 
 #include <chorus/testing/mock_session.hpp>
 
+#include <boost/asio/post.hpp>
 #include <boost/asio/redirect_error.hpp>
 
 #include <algorithm>
+#include <limits>
 
 namespace chorus::testing::detail {
 
@@ -20,6 +22,18 @@ class mock_flight {
     mock_flight& operator=(const mock_flight&) = delete;
 
     mock_service::outcome outcome = mock_service::outcome::abandoned;
+
+ private:
+    mock_service& service_;
+};
+
+/// Counts a stream as ended however its coroutine ends.
+class mock_stream_flight {
+ public:
+    explicit mock_stream_flight(mock_service& service) noexcept : service_(service) { service.stream_began(); }
+    ~mock_stream_flight() { service_.stream_ended(); }
+    mock_stream_flight(const mock_stream_flight&) = delete;
+    mock_stream_flight& operator=(const mock_stream_flight&) = delete;
 
  private:
     mock_service& service_;
@@ -128,6 +142,10 @@ CHORUS_DECL awaitable<mock_service::outcome> http1_session::respond() {
         if (!co_await client_waits()) co_return outcome::abandoned;
     }
     render();
+    if (reply_.is_streamed()) {
+        const bool all = co_await stream_body();
+        if (!all) co_return outcome::abandoned;
+    }
     for (step next = transmit(); next != step::ready; next = transmit()) {
         if (next == step::gone || !co_await wait(next)) co_return outcome::abandoned;
     }
@@ -135,6 +153,70 @@ CHORUS_DECL awaitable<mock_service::outcome> http1_session::respond() {
     if (reply_.fault != mock_fault::stall) co_return outcome::dropped;
     co_await client_waits();
     co_return outcome::abandoned;
+}
+
+// True once everything was sent, up to the fault; false if the client left before.
+CHORUS_DECL awaitable<bool> http1_session::stream_body() {
+    const int status = reply_.status;
+    const bool has_body = parser_.request().method != "HEAD" && status >= 200 && status != 204 && status != 304;
+    if (!has_body || reply_.raw) co_return true;
+    const mock_stream_flight counted(host_.service);
+    const bool faulty = reply_.fault != mock_fault::none;
+    std::size_t left = faulty ? reply_.fault_after - output_.size() : std::numeric_limits<std::size_t>::max();
+    reply_.stream->start(timer_.now());
+    bool good = true;
+    for (step next = transmit_stream(left); good && next != step::ready; next = transmit_stream(left)) {
+        if (next == step::gone) {
+            good = false;
+        } else if (next == step::yield) {
+            co_await asio::post(stream_.get_executor(), use_awaitable);
+        } else if (next == step::wait_piece) {
+            if (const auto due = reply_.stream->due()) timer_.set<&http1_session::wake>(*due, this);
+            good = co_await client_waits();
+        } else {
+            good = co_await wait(next);
+        }
+    }
+    timer_.clear();
+    woken_ = false;
+    co_return good;
+}
+
+// `left` is what may be sent before the fault.
+CHORUS_DECL http1_session::step http1_session::transmit_stream(std::size_t& left) {
+    constexpr int writes_in_a_row = 64;  // then it is the turn of others
+    const std::size_t record = reply_.stream->record_bytes();
+    for (int writes = 0; writes < writes_in_a_row; ++writes) {
+        gather_pieces(left);
+        const std::size_t rest = output_.size() - sent_;
+        if (rest == 0) return left == 0 || reply_.stream->is_over() ? step::ready : step::wait_piece;
+        const net::io_result moved =
+            stream_.write_some({output_.data() + sent_, record > 0 ? std::min(record, rest) : rest});
+        switch (moved.status) {
+            case net::io_status::done:
+                sent_ += moved.bytes;
+                break;
+            case net::io_status::want_read:
+                return step::wait_read;
+            case net::io_status::want_write:
+                return step::wait_write;
+            case net::io_status::end:
+            case net::io_status::failed:
+                return step::gone;
+        }
+    }
+    return step::yield;
+}
+
+CHORUS_DECL void http1_session::gather_pieces(std::size_t& left) {
+    const std::size_t enough = std::max<std::size_t>(reply_.stream->record_bytes(), 1);
+    if (left == 0 || output_.size() - sent_ >= enough) return;
+    output_.erase(0, sent_);
+    sent_ = 0;
+    const std::size_t before = output_.size();
+    host_.service.counters().chunks += append_http1_pieces(output_, enough, *reply_.stream, timer_.now());
+    if (output_.size() - before > left) output_.resize(before + left);
+    left -= output_.size() - before;
 }
 
 CHORUS_DECL void http1_session::render() {
@@ -236,7 +318,10 @@ CHORUS_DECL void http1_session::wake_after(std::chrono::nanoseconds time) {
 }
 
 CHORUS_DECL void http1_session::release() {
-    if (held_) wake();
+    if (held_) return wake();
+    if (!reply_.stream || !reply_.stream->is_started()) return;
+    reply_.stream->release();
+    wake();
 }
 
 CHORUS_DECL void http1_session::wake() {
