@@ -33,6 +33,9 @@ errc errc_of_status(int status, std::string_view type, std::string_view code) no
 /// Serves bodies that hold an error under a success status too; those are classed by what they say.
 error decode_error(http::response received, std::chrono::system_clock::time_point now);
 
+/// Makes the error of a stream that holds an error in place of an event, classed by what it says.
+error decode_stream_error(std::string_view data);
+
 }  // namespace chorus
 
 #ifndef CHORUS_SEPARATE_COMPILATION

@@ -3,6 +3,7 @@
 
 #include <chorus/config.hpp>
 #include <chorus/error.hpp>
+#include <chorus/provider/environment.hpp>
 #include <chorus/provider/provider.hpp>
 #include <chorus/secret.hpp>
 
@@ -13,12 +14,6 @@
 #include <vector>
 
 namespace chorus {
-
-/// Gives the value of an environment variable, or null.
-using environment = const char* (*)(const char* name);
-
-/// The environment of the process.
-const char* process_environment(const char* name) noexcept;
 
 /// Describes an endpoint of the OpenAI format and converts to its provider. What is not set comes from the environment
 /// at construction: `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `OPENAI_ORG_ID`, `OPENAI_PROJECT_ID`, trimmed; an empty

@@ -6,7 +6,9 @@
 
 #include <chrono>
 #include <cstring>
+#include <initializer_list>
 #include <string>
+#include <string_view>
 
 namespace {
 
@@ -208,6 +210,65 @@ TEST(openai, converts_to_a_provider_and_decodes) {
     const auto response = api->decode({200, {}, R"({"choices":[{"message":{"content":"Hi"}}]})", {}}, {});
     ASSERT_TRUE(response);
     EXPECT_EQ(response->text(), "Hi");
+}
+
+// --- streams ---
+
+/// Reads one answer that is streamed, and says how it ended.
+result<void> streamed(const openai& options, std::initializer_list<std::string_view> chunks) {
+    const auto api = options.make();
+    const auto decoder = api->make_stream_decoder();
+    chat_accumulator into;
+    for (const std::string_view each : chunks) {
+        if (const auto read = decoder->read(sse::event{{}, each}, into); !read) return read;
+    }
+    if (decoder->is_complete()) return {};
+    return decoder->finish(into);
+}
+
+constexpr std::string_view last_chunk = R"({"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":"stop"}]})";
+
+TEST(openai, asks_for_a_stream_where_it_asks_for_an_answer) {
+    const auto api = openai(empty_environment).api_key("sk-1").make();
+    const auto made = api->encode_stream(hello);
+    ASSERT_TRUE(made) << made.error().message();
+    EXPECT_EQ(made->target, "/v1/chat/completions");
+    EXPECT_EQ(made->headers.get("Authorization"), "Bearer sk-1");
+    const auto body = nlohmann::json::parse(made->body);
+    EXPECT_EQ(body.at("stream"), true);
+    EXPECT_EQ(body.at("stream_options").at("include_usage"), true);
+    EXPECT_EQ(api->encode_stream(chat_request("m")).error().param(), "messages");
+}
+
+TEST(openai, knows_the_end_of_a_stream) {
+    const auto own = openai(empty_environment).api_key("sk-1");
+    EXPECT_TRUE(streamed(own, {last_chunk, "[DONE]"}));
+    EXPECT_TRUE(streamed(own, {last_chunk}));
+    EXPECT_EQ(streamed(own, {}).error(), errc::truncated);
+}
+
+TEST(openai, sends_what_other_servers_added_to_other_servers_only) {
+    const auto request = chat_request("m").user("hi").add(
+        message::assistant("")
+            .tool_calls({{"c", "function", "f", "{}", R"({"extra_content":{"google":1}})"}})
+            .reasoning("thoughts", "reasoning_content")
+            .native({"openai", R"({"reasoning_details":[1]})"}));
+    const std::string own = encoded(openai(empty_environment).api_key("sk-1"), request).body;
+    const std::string other = encoded(openai(empty_environment).base_url("http://localhost/v1"), request).body;
+    for (const char* added : {"extra_content", "reasoning_content", "reasoning_details"}) {
+        EXPECT_EQ(own.find(added), own.npos) << added;
+        EXPECT_NE(other.find(added), other.npos) << added;
+    }
+}
+
+TEST(openai, hides_its_secrets_in_the_errors_of_a_stream) {
+    const std::string hidden = "the-secret-1";
+    const auto failed = streamed(openai(empty_environment).base_url("http://h").api_key(hidden),
+                                 {R"({"error":{"message":"bad key the-secret-1","type":"authentication_error"}})"});
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(failed.error(), errc::unauthenticated);
+    EXPECT_EQ(failed.error().text(), "bad key ***");
+    EXPECT_EQ(failed.error().body().find(hidden), std::string_view::npos);
 }
 
 }  // namespace

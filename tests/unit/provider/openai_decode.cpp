@@ -167,6 +167,85 @@ TEST(decode_chat, joins_content_that_comes_in_parts) {
     EXPECT_EQ(first.message.refusal, "r");
 }
 
+// --- tool calls ---
+
+TEST(decode_chat, reads_calls_of_functions_and_of_custom_tools) {
+    const auto calls = with_message(R"("content":null,"tool_calls":[
+        {"id":"c1","type":"function","function":{"name":"add","arguments":"{\"a\":1}"}},
+        {"index":1,"id":"c2","type":"custom","custom":{"name":"sql","input":"select"}},
+        {"id":"c3","custom":{"name":"sql","input":""}}])")
+                           .message.tool_calls;
+    ASSERT_EQ(calls.size(), 3u);
+    EXPECT_EQ(calls[0], (tool_call{"c1", "function", "add", "{\"a\":1}", ""}));
+    EXPECT_EQ(calls[1], (tool_call{"c2", "custom", "sql", "select", ""}));
+    EXPECT_EQ(calls[2], (tool_call{"c3", "custom", "sql", "", ""}));
+}
+
+TEST(decode_chat, bears_what_servers_do_to_calls) {
+    const auto calls = with_message(R"("tool_calls":[
+        {"id":7,"type":"","function":{"name":"a","arguments":{"x": [1, "\u00e9"]}}},
+        {"id":"c2","type":null,"function":{"name":"b","arguments":null}},
+        {"id":"c3","function":{"name":"c"}},{"id":"c4","function":null},null,"x"])")
+                           .message.tool_calls;
+    ASSERT_EQ(calls.size(), 4u);
+    EXPECT_EQ(calls[0], (tool_call{"7", "function", "a", R"({"x": [1, "\u00e9"]})", ""}));
+    EXPECT_EQ(calls[1], (tool_call{"c2", "function", "b", "", ""}));
+    EXPECT_EQ(calls[2], (tool_call{"c3", "function", "c", "", ""}));
+    EXPECT_EQ(calls[3], (tool_call{"c4", "function", "", "", ""}));
+    EXPECT_TRUE(with_message(R"("tool_calls":null)").message.tool_calls.empty());
+    EXPECT_TRUE(with_message(R"("tool_calls":{"a":1})").message.tool_calls.empty());
+}
+
+TEST(decode_chat, gives_calls_without_ids_ids_of_their_own) {
+    const auto calls = with_message(R"("tool_calls":[{"function":{"name":"a"}},{"id":"","function":{"name":"b"}},
+        {"id":null,"function":{"name":"c"}}])")
+                           .message.tool_calls;
+    ASSERT_EQ(calls.size(), 3u);
+    for (const auto& each : calls) EXPECT_FALSE(each.id.empty());
+    EXPECT_NE(calls[0].id, calls[1].id);
+    EXPECT_NE(calls[1].id, calls[2].id);
+}
+
+TEST(decode_chat, reads_the_call_of_the_older_format) {
+    const auto calls = with_message(R"("function_call":{"name":"add","arguments":"{}"})").message.tool_calls;
+    ASSERT_EQ(calls.size(), 1u);
+    EXPECT_EQ(calls[0].name, "add");
+    EXPECT_EQ(calls[0].arguments, "{}");
+    EXPECT_EQ(calls[0].type, tool_type::function);
+    EXPECT_FALSE(calls[0].id.empty());
+    EXPECT_TRUE(with_message(R"("function_call":null)").message.tool_calls.empty());
+    EXPECT_EQ(with_message(R"("function_call":{"name":"x"},"tool_calls":[{"id":"c","function":{"name":"y"}}])")
+                  .message.tool_calls.size(),
+              1u);
+}
+
+TEST(decode_chat, keeps_what_goes_back_with_a_call) {
+    const auto calls = with_message(R"("tool_calls":[
+        {"id":"c","function":{"name":"f"},"extra_content":{"google": {"thought_signature":"s"}},"other":1},
+        {"id":"m","type":"mcp","mcp":{"server":"s"},"other":1,"index":0}])")
+                           .message.tool_calls;
+    ASSERT_EQ(calls.size(), 2u);
+    EXPECT_EQ(calls[0].extra, R"({"extra_content":{"google": {"thought_signature":"s"}}})");
+    EXPECT_EQ(calls[1].type, "mcp");
+    EXPECT_EQ(calls[1].extra, R"({"mcp":{"server":"s"},"other":1})");
+}
+
+TEST(decode_chat, keeps_the_members_that_a_server_wants_back) {
+    const auto native = with_message(R"("content":"x","reasoning":"t",
+        "reasoning_details":[{"type":"reasoning.text","text":"t","signature":"s"}],"extra_content":{"g":1})")
+                            .message;
+    EXPECT_EQ(native.native.format, "openai");
+    EXPECT_EQ(
+        native.native.json,
+        R"({"reasoning_details":[{"type":"reasoning.text","text":"t","signature":"s"}],"extra_content":{"g":1}})");
+    EXPECT_EQ(native.reasoning, "t");
+    EXPECT_EQ(native.reasoning_field, "reasoning");
+    for (const char* none :
+         {R"("reasoning_details":null)", R"("reasoning_details":[],"extra_content":null)", R"("content":"x")"}) {
+        EXPECT_EQ(with_message(none).message.native, native_answer()) << none;
+    }
+}
+
 TEST(decode_chat, counts_the_cached_tokens_of_deepseek) {
     const auto response = decoded(R"({"choices":[{}],"usage":{"prompt_cache_hit_tokens":64}})");
     ASSERT_TRUE(response);

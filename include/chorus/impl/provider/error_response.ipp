@@ -218,4 +218,11 @@ CHORUS_DECL error decode_error(http::response received, std::chrono::system_cloc
     return failure;
 }
 
+CHORUS_DECL error decode_stream_error(std::string_view data) {
+    http::response told;
+    told.status = 200;
+    told.body = data;
+    return decode_error(std::move(told), {});
+}
+
 }  // namespace chorus

@@ -2,11 +2,11 @@
 
 #include <chorus/json/reader.hpp>
 #include <chorus/policy/rate_limit_headers.hpp>
+#include <chorus/provider/detail/openai_fields.hpp>
 #include <chorus/provider/error_response.hpp>
 #include <chorus/provider/openai_decode.hpp>
 
 #include <algorithm>
-#include <array>
 #include <memory>
 #include <string_view>
 #include <utility>
@@ -14,10 +14,6 @@
 namespace chorus::openai_format {
 
 namespace detail {
-
-/// Names under which servers send the model's thinking, the preferred one first. The last is Mistral's content part.
-inline constexpr std::array<std::string_view, 4> reasoning_fields = {"reasoning_content", "reasoning",
-                                                                     "reasoning_details", "thinking"};
 
 /// Reads one response. Members come in any order, with any of them missing or null.
 class chat_decoder {
@@ -29,16 +25,15 @@ class chat_decoder {
             if (key == "choices") {
                 has_choices = in_.array([&] { read_choice(); });
             } else if (key == "error") {
-                const std::string_view value = in_.raw();
-                has_error = value != "null" && value != "false" && value != "\"\"" && value != "{}";
+                has_error = is_error(in_.raw());
             } else if (key == "id") {
                 in_.read(completion.id);
             } else if (key == "model") {
                 in_.read(completion.model);
             } else if (key == "created") {
-                read_time(completion.created);
+                read_time(in_, completion.created);
             } else if (key == "usage") {
-                read_usage(completion.usage);
+                read_usage(in_, completion.usage);
             } else if (key == "service_tier") {
                 in_.read(completion.service_tier);
             } else if (key == "system_fingerprint") {
@@ -53,11 +48,6 @@ class chat_decoder {
     bool has_error = false;
 
  private:
-    void read_time(std::optional<std::chrono::sys_seconds>& out) {
-        std::int64_t seconds = 0;
-        if (in_.read(seconds)) out = std::chrono::sys_seconds(std::chrono::seconds(seconds));
-    }
-
     void read_choice() {
         choice next;
         next.index = static_cast<int>(completion.choices.size());
@@ -69,13 +59,16 @@ class chat_decoder {
             } else if (key == "index") {
                 in_.read(next.index);
             } else if (key == "logprobs" && in_.peek() == json::kind::object) {
-                read_logprobs(next.logprobs);
+                read_logprobs(in_, own(next.logprobs));
             }
         });
         completion.choices.push_back(std::move(next));
     }
 
     void read_message(answer& out) {
+        std::string_view legacy_call;
+        std::string_view reasoning_details;
+        std::string_view extra_content;
         in_.object([&](std::string_view key) {
             if (key == "content") {
                 read_content(out);
@@ -88,14 +81,62 @@ class chat_decoder {
                 const std::string_view field = reasoning_fields[key == "reasoning"];
                 if (in_.peek() == json::kind::string && in_.read(text)) keep_reasoning(out, field, std::move(text));
             } else if (key == "reasoning_details") {
-                keep_reasoning(out, reasoning_fields[2], read_texts());
+                reasoning_details = in_.raw();
+            } else if (key == "tool_calls") {
+                in_.array([&] { keep_call(out, in_.raw()); });
             } else if (key == "annotations") {
-                in_.array([&] { read_annotation(out.annotations.emplace_back()); });
+                in_.array([&] { read_annotation(in_, out.annotations.emplace_back()); });
             } else if (key == "audio" && in_.peek() == json::kind::object) {
-                read_audio(out.audio);
+                read_audio(in_, own(out.audio));
+            } else if (key == "function_call") {
+                legacy_call = in_.raw();
+            } else if (key == "extra_content") {
+                extra_content = in_.raw();
             }
         });
         if (out.role.empty()) out.role = role::assistant;
+        if (!legacy_call.empty() && out.tool_calls.empty()) keep_legacy_call(out, legacy_call);
+        if (!reasoning_details.empty() || !extra_content.empty()) {
+            keep_native(out, reasoning_details, extra_content);
+        }
+    }
+
+    static void keep_call(answer& out, std::string_view json) {
+        json::reader in(json);
+        if (in.peek() != json::kind::object) return;
+        call_members members;
+        read_call(in, members);
+        tool_call& call = out.tool_calls.emplace_back();
+        std::string own;
+        const std::string_view type = text_of(members.type, own);
+        call.type = !type.empty() ? type : members.is_custom ? tool_type::custom : tool_type::function;
+        call.extra = extra_of(members, call.type, json);
+        keep_called(call, members);
+    }
+    static void keep_legacy_call(answer& out, std::string_view json) {
+        json::reader in(json);
+        if (in.peek() != json::kind::object) return;
+        call_members members;
+        read_called(in, members);
+        keep_called(out.tool_calls.emplace_back(), members);
+    }
+    static void keep_called(tool_call& call, const call_members& members) {
+        std::string own;
+        call.id = text_of(members.id, own);
+        if (call.id.empty()) call.id = make_tool_call_id();
+        call.name = text_of(members.name, own);
+        call.arguments = text_of(members.arguments, own);
+    }
+
+    static void keep_native(answer& out, std::string_view reasoning_details, std::string_view extra_content) {
+        json::reader in(reasoning_details);
+        if (in.peek() == json::kind::array) {
+            std::string text;
+            read_texts(in, text);
+            keep_reasoning(out, reasoning_fields[2], std::move(text));
+        }
+        out.native = {{}, native_members(reasoning_details, extra_content)};
+        if (!out.native.json.empty()) out.native.format = native_format;
     }
 
     static void keep_reasoning(answer& out, std::string_view field, std::string text) {
@@ -108,21 +149,6 @@ class chat_decoder {
         out.reasoning_field = *rank(field);
     }
 
-    /// The `text` members of a list of objects, joined.
-    std::string read_texts() {
-        std::string joined;
-        in_.array([&] {
-            in_.object([&](std::string_view key) {
-                if (key == "text") append_text(joined);
-            });
-        });
-        return joined;
-    }
-    void append_text(std::string& out) {
-        std::string_view text;
-        if (in_.read_view(text)) out.append(text);
-    }
-
     /// A text, or parts: OpenAI's texts and refusals, Mistral's thinking.
     void read_content(answer& out) {
         if (in_.peek() != json::kind::array) {
@@ -131,137 +157,22 @@ class chat_decoder {
         }
         std::string thinking;
         in_.array([&] {
-            if (in_.peek() == json::kind::string) return append_text(out.content);
+            if (in_.peek() == json::kind::string) return append_text(in_, out.content);
             in_.object([&](std::string_view key) {
                 if (key == "text") {
-                    append_text(out.content);
+                    append_text(in_, out.content);
                 } else if (key == "refusal") {
-                    append_text(out.refusal);
+                    append_text(in_, out.refusal);
                 } else if (key == "thinking") {
                     if (in_.peek() == json::kind::array) {
-                        thinking += read_texts();
+                        read_texts(in_, thinking);
                     } else {
-                        append_text(thinking);
+                        append_text(in_, thinking);
                     }
                 }
             });
         });
         keep_reasoning(out, reasoning_fields[3], std::move(thinking));
-    }
-
-    void read_annotation(annotation& out) {
-        in_.object([&](std::string_view key) {
-            if (key == "type") {
-                in_.read(out.type);
-            } else if (key == "url_citation") {
-                in_.object([&](std::string_view inner) {
-                    if (inner == "url") {
-                        in_.read(out.url);
-                    } else if (inner == "title") {
-                        in_.read(out.title);
-                    } else if (inner == "start_index") {
-                        in_.read(out.start_index);
-                    } else if (inner == "end_index") {
-                        in_.read(out.end_index);
-                    }
-                });
-            }
-        });
-    }
-
-    void read_audio(std::shared_ptr<const audio_answer>& out) {
-        auto audio = std::make_shared<audio_answer>();
-        in_.object([&](std::string_view key) {
-            if (key == "id") {
-                in_.read(audio->id);
-            } else if (key == "data") {
-                in_.read(audio->data);
-            } else if (key == "transcript") {
-                in_.read(audio->transcript);
-            } else if (key == "expires_at") {
-                read_time(audio->expires_at);
-            }
-        });
-        out = std::move(audio);
-    }
-
-    void read_logprobs(std::shared_ptr<const logprobs>& out) {
-        auto both = std::make_shared<logprobs>();
-        in_.object([&](std::string_view key) {
-            if (key == "content") {
-                in_.array([&] { read_token(both->content.emplace_back()); });
-            } else if (key == "refusal") {
-                in_.array([&] { read_token(both->refusal.emplace_back()); });
-            }
-        });
-        out = std::move(both);
-    }
-
-    void read_token(token_logprob& out) {
-        in_.object([&](std::string_view key) {
-            if (key == "token") {
-                in_.read(out.token);
-            } else if (key == "logprob") {
-                in_.read(out.logprob);
-            } else if (key == "bytes") {
-                in_.array([&] {
-                    int byte = 0;
-                    if (in_.read(byte)) out.bytes.push_back(static_cast<std::uint8_t>(byte));
-                });
-            } else if (key == "top_logprobs") {
-                in_.array([&] { read_token(out.top.emplace_back()); });
-            }
-        });
-    }
-
-    void read_usage(usage& out) {
-        in_.object([&](std::string_view key) {
-            if (key == "prompt_tokens") {
-                in_.read(out.prompt_tokens);
-            } else if (key == "completion_tokens") {
-                in_.read(out.completion_tokens);
-            } else if (key == "total_tokens") {
-                in_.read(out.total_tokens);
-            } else if (key == "prompt_tokens_details") {
-                read_prompt_details(out.prompt);
-            } else if (key == "completion_tokens_details") {
-                read_completion_details(out.completion);
-            } else if (key == "prompt_cache_hit_tokens" && !out.prompt.cached_tokens) {
-                in_.read(out.prompt.cached_tokens);  // DeepSeek
-            }
-        });
-    }
-
-    void read_prompt_details(usage::prompt_details& out) {
-        in_.object([&](std::string_view key) {
-            if (key == "cached_tokens") {
-                in_.read(out.cached_tokens);
-            } else if (key == "cache_write_tokens") {
-                in_.read(out.cache_write_tokens);
-            } else if (key == "audio_tokens") {
-                in_.read(out.audio_tokens);
-            } else if (key == "image_tokens") {
-                in_.read(out.image_tokens);
-            } else if (key == "text_tokens") {
-                in_.read(out.text_tokens);
-            }
-        });
-    }
-
-    void read_completion_details(usage::completion_details& out) {
-        in_.object([&](std::string_view key) {
-            if (key == "reasoning_tokens") {
-                in_.read(out.reasoning_tokens);
-            } else if (key == "audio_tokens") {
-                in_.read(out.audio_tokens);
-            } else if (key == "text_tokens") {
-                in_.read(out.text_tokens);
-            } else if (key == "accepted_prediction_tokens") {
-                in_.read(out.accepted_prediction_tokens);
-            } else if (key == "rejected_prediction_tokens") {
-                in_.read(out.rejected_prediction_tokens);
-            }
-        });
     }
 
     json::reader in_;

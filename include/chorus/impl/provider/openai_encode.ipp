@@ -1,10 +1,16 @@
 #pragma once
 
+#include <chorus/json/reader.hpp>
 #include <chorus/json/writer.hpp>
+#include <chorus/provider/detail/openai_fields.hpp>
 #include <chorus/provider/openai_encode.hpp>
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
+#include <span>
 #include <string_view>
+#include <utility>
 
 namespace chorus::openai_format {
 
@@ -13,27 +19,58 @@ namespace detail {
 /// Writes one request. A field that `extra` names is left to it, so that no name occurs twice.
 class chat_encoder {
  public:
-    chat_encoder(std::string& body, const chat_request& request)
-        : out_(body), request_(request), options_(request.options()) {}
+    chat_encoder(std::string& body, const chat_request& request, const openai_quirks& quirks, delivery how)
+        : out_(body), request_(request), options_(request.options()), quirks_(quirks), delivery_(how) {}
 
     void run() {
         out_.begin_object();
         field("model", request_.model());
         write_messages();
+        if (delivery_ == delivery::stream) write_stream();
         write_sampling();
         write_output_form();
+        write_tools();
         write_handling();
         for (const auto& [name, json] : options_.extra) out_.key(name).raw(json);
         out_.end_object();
     }
 
+    /// The path of what the server has not and the quirks refuse; empty if there is nothing.
+    const std::string& refused() const noexcept { return refused_; }
+
  private:
+    using treatment = openai_quirks::treatment;
+
+    /// Writes the name of a top-level field, unless it is left out.
     bool begins(std::string_view name) {
-        const auto same = [&](const auto& known) { return known.first == name; };
+        if (!quirks_.fields().empty() && !is_known(name)) return false;
+        const auto same = [&](const auto& given) { return given.first == name; };
         if (std::any_of(options_.extra.begin(), options_.extra.end(), same)) return false;
         out_.key(name);
         return true;
     }
+    /// Applies what the quirks say of a field.
+    bool is_known(std::string_view& name) {
+        const openai_quirks::field* const known = quirks_.find(name);
+        if (known == nullptr) return true;
+        if (known->treatment == treatment::refuse && refused_.empty()) refused_ = name;
+        if (known->treatment == treatment::rename) name = known->to;
+        return known->treatment == treatment::rename;
+    }
+    /// The same of a field within messages; its place makes the path.
+    template <class MakePath>
+    bool has_message_field(std::string_view name, MakePath&& make_path) {
+        if (quirks_.fields().empty()) return true;
+        const openai_quirks::field* const known = quirks_.find(name);
+        if (known == nullptr) return true;
+        if (known->treatment == treatment::refuse && refused_.empty()) refused_ = make_path();
+        return false;
+    }
+    std::string_view sent_name(std::string_view name) const {
+        const openai_quirks::field* const known = quirks_.find(name);
+        return known != nullptr && known->treatment == treatment::rename ? std::string_view(known->to) : name;
+    }
+
     void field(std::string_view name, const std::string& text) {
         if (!text.empty() && begins(name)) out_.value(text);
     }
@@ -52,26 +89,118 @@ class chat_encoder {
         if (!text.empty()) out_.member(name, text);
     }
 
+    // --- messages ---
+
     void write_messages() {
         if (!begins("messages")) return;
         out_.begin_array();
         for (const message& next : request_.messages()) {
-            out_.begin_object().member("role", next.role());
-            inner("name", next.name());
-            out_.key("content");
-            const bool said_otherwise = !next.refusal().empty() || !next.audio_id().empty();
-            if (next.content().empty() && said_otherwise) {
-                out_.null();
-            } else {
+            out_.begin_object().member("role", sent_role(next.role()));
+            if (next.is_plain()) {
+                out_.key("content");
                 write_content(next.content());
-            }
-            inner("refusal", next.refusal());
-            if (!next.audio_id().empty()) {
-                out_.key("audio").begin_object().member("id", next.audio_id()).end_object();
+            } else {
+                write_rest(next);
             }
             out_.end_object();
+            ++message_;
         }
         out_.end_array();
+    }
+    std::string_view sent_role(const std::string& role) const {
+        return quirks_.is_developer_system() && role == role::developer ? role::system : std::string_view(role);
+    }
+
+    void write_rest(const message& next) {
+        const auto path = [&] { return "messages[" + std::to_string(message_) + "].name"; };
+        if (!next.name().empty() && has_message_field("messages.name", path)) out_.member("name", next.name());
+        inner("tool_call_id", next.tool_call_id());
+        const std::string_view reasoning_field = field_of_reasoning(next);
+        out_.key("content");
+        if (reasoning_field == "thinking") {
+            write_thinking(next);
+        } else if (next.content().empty() &&
+                   !(next.refusal().empty() && next.audio_id().empty() && next.tool_calls().empty())) {
+            out_.null();
+        } else {
+            write_content(next.content());
+        }
+        if (!reasoning_field.empty() && reasoning_field != "thinking") {
+            out_.member(reasoning_field, next.reasoning());
+        }
+        inner("refusal", next.refusal());
+        if (!next.audio_id().empty()) {
+            out_.key("audio").begin_object().member("id", next.audio_id()).end_object();
+        }
+        if (!next.tool_calls().empty()) {
+            out_.key("tool_calls").begin_array();
+            for (const tool_call& call : next.tool_calls()) write_call(call);
+            out_.end_array();
+        }
+        if (quirks_.echoes_native() && next.native().format == native_format) {
+            constexpr std::array<std::string_view, 3> own = {"role", "content", "tool_calls"};
+            write_members(next.native().json, own);
+        }
+    }
+
+    /// The name that the thinking of a message goes back under; empty if it does not.
+    std::string_view field_of_reasoning(const message& next) const {
+        if (next.reasoning().empty()) return {};
+        switch (quirks_.when_to_echo_reasoning()) {
+            case reasoning_echo::never:
+                return {};
+            case reasoning_echo::with_tool_calls:
+                if (next.tool_calls().empty()) return {};
+                break;
+            case reasoning_echo::always:
+                break;
+        }
+        if (!quirks_.reasoning_field().empty()) return quirks_.reasoning_field();
+        // The other names stand for parts, which only the servers that they come from take.
+        const std::string_view name = next.reasoning_field();
+        return name == "reasoning_content" || name == "reasoning" ? name : std::string_view();
+    }
+
+    /// Mistral: https://docs.mistral.ai/capabilities/reasoning/
+    void write_thinking(const message& next) {
+        out_.begin_array().begin_object().member("type", "thinking").key("thinking").begin_array();
+        out_.begin_object().member("type", "text").member("text", next.reasoning()).end_object();
+        out_.end_array().end_object();
+        if (const std::string* text = next.content().as_text()) {
+            if (!text->empty()) out_.begin_object().member("type", "text").member("text", *text).end_object();
+        } else {
+            write_parts(*next.content().as_parts());
+        }
+        out_.end_array();
+    }
+
+    void write_call(const tool_call& call) {
+        const std::string_view type = call.type.empty() ? tool_type::function : std::string_view(call.type);
+        const bool is_function = type == tool_type::function;
+        out_.begin_object().member("id", call.id).member("type", type);
+        if (is_function || type == tool_type::custom) {
+            const bool says_none = is_function && call.arguments.empty();
+            out_.key(type).begin_object().member("name", call.name);
+            out_.member(is_function ? "arguments" : "input", says_none ? std::string_view("{}") : call.arguments);
+            out_.end_object();
+            if (!quirks_.echoes_native()) return close_call();
+        }
+        if (!call.extra.empty()) {
+            const std::array<std::string_view, 3> own = {"id", "type", type};
+            write_members(call.extra, std::span(own).first(is_function || type == tool_type::custom ? 3 : 2));
+        }
+        close_call();
+    }
+    void close_call() { out_.end_object(); }
+
+    /// The members of an object, without those that have been written.
+    void write_members(std::string_view object, std::span<const std::string_view> written) {
+        json::reader in(object);
+        in.object([&](std::string_view name) {
+            if (std::find(written.begin(), written.end(), name) != written.end()) return;
+            out_.key(name);
+            out_.raw(in.raw());
+        });
     }
 
     void write_content(const content& what) {
@@ -80,11 +209,17 @@ class chat_encoder {
             return;
         }
         out_.begin_array();
-        for (const content_part& part : *what.as_parts()) {
+        write_parts(*what.as_parts());
+        out_.end_array();
+    }
+    void write_parts(const std::vector<content_part>& parts) {
+        for (std::size_t i = 0; i < parts.size(); ++i) {
+            const content_part& part = parts[i];
             if (const auto* raw = std::get_if<json_part>(&part.value)) {
                 out_.raw(raw->json);
                 continue;
             }
+            if (!quirks_.fields().empty() && !has_part(part, i)) continue;
             out_.begin_object();
             std::visit([&](const auto& value) { write_part(value); }, part.value);
             if (part.cache_breakpoint) {
@@ -92,7 +227,16 @@ class chat_encoder {
             }
             out_.end_object();
         }
-        out_.end_array();
+    }
+    bool has_part(const content_part& part, std::size_t index) {
+        // In the order of the alternatives.
+        static constexpr std::array<std::string_view, 5> names = {"text", "image_url", "input_audio", "file",
+                                                                  "refusal"};
+        const std::string_view name = names[part.value.index()];
+        return has_message_field(std::string("messages.content.").append(name), [&] {
+            return "messages[" + std::to_string(message_) + "].content[" + std::to_string(index) + "]." +
+                   std::string(name);
+        });
     }
     void write_part(const text_part& part) { out_.member("type", "text").member("text", part.text); }
     void write_part(const refusal_part& part) { out_.member("type", "refusal").member("refusal", part.refusal); }
@@ -114,6 +258,19 @@ class chat_encoder {
     }
     void write_part(const json_part&) {}
 
+    // --- options ---
+
+    void write_stream() {
+        if (begins("stream")) out_.value(true);
+        const bool usage = options_.stream_usage.value_or(quirks_.asks_stream_usage());
+        if ((usage || options_.stream_obfuscation) && begins("stream_options")) {
+            out_.begin_object();
+            if (usage) out_.member("include_usage", true);
+            if (options_.stream_obfuscation) out_.member("include_obfuscation", *options_.stream_obfuscation);
+            out_.end_object();
+        }
+    }
+
     void write_sampling() {
         field("temperature", options_.temperature);
         field("top_p", options_.top_p);
@@ -122,7 +279,9 @@ class chat_encoder {
         field("seed", options_.seed);
         field("n", options_.n);
         field("max_completion_tokens", options_.max_completion_tokens);
-        field("max_tokens", options_.max_tokens);
+        const bool is_limit_written = options_.max_tokens && options_.max_completion_tokens &&
+                                      sent_name("max_tokens") == sent_name("max_completion_tokens");
+        if (!is_limit_written) field("max_tokens", options_.max_tokens);
         field("logprobs", options_.logprobs);
         field("top_logprobs", options_.top_logprobs);
         field("stop", options_.stop);
@@ -161,11 +320,15 @@ class chat_encoder {
                 out_.begin_object().member("type", "json_object").end_object();
                 return;
             case response_format::kind::json_schema:
-                out_.begin_object().member("type", "json_schema").key("json_schema").begin_object();
-                out_.member("name", format.name());
-                inner("description", format.description());
-                if (format.is_strict()) out_.member("strict", *format.is_strict());
-                out_.key("schema").raw(format.schema()).end_object().end_object();
+                out_.begin_object().member("type", "json_schema");
+                if (!quirks_.has_flat_schema()) {
+                    out_.key("json_schema").begin_object().member("name", format.name());
+                    inner("description", format.description());
+                    if (format.is_strict()) out_.member("strict", *format.is_strict());
+                }
+                out_.key("schema").raw(format.schema());
+                if (!quirks_.has_flat_schema()) out_.end_object();
+                out_.end_object();
         }
     }
 
@@ -183,6 +346,67 @@ class chat_encoder {
             out_.end_object().end_object();
         }
         out_.end_object();
+    }
+
+    // --- tools ---
+
+    void write_tools() {
+        if (!options_.tools.empty() && begins("tools")) {
+            out_.begin_array();
+            for (const tool& each : options_.tools) write_tool(each);
+            out_.end_array();
+        }
+        if (options_.tool_choice && begins("tool_choice")) write_tool_choice(*options_.tool_choice);
+        field("parallel_tool_calls", options_.parallel_tool_calls);
+    }
+
+    void write_tool(const tool& what) {
+        if (what.definition()) {
+            out_.raw(*what.definition());
+            return;
+        }
+        out_.begin_object().member("type", what.type()).key(what.type()).begin_object().member("name", what.name());
+        inner("description", what.description());
+        if (what.type() == tool_type::function) {
+            const bool is_strict = what.is_strict().value_or(false);
+            // Some servers want a schema of every function; a strict one closes its objects.
+            const std::string_view none = is_strict ? R"({"type":"object","properties":{},"required":[],)"
+                                                      R"("additionalProperties":false})"
+                                                    : R"({"type":"object","properties":{}})";
+            out_.key("parameters").raw(what.parameters() ? std::string_view(*what.parameters()) : none);
+            if (what.is_strict()) out_.member("strict", is_strict);
+        } else if (!what.grammar().empty()) {
+            out_.key("format").begin_object().member("type", "grammar").key("grammar").begin_object();
+            out_.member("syntax", what.grammar_syntax()).member("definition", what.grammar());
+            out_.end_object().end_object();
+        }
+        out_.end_object().end_object();
+    }
+
+    void write_tool_choice(const tool_choice& choice) {
+        switch (choice.type()) {
+            case tool_choice::kind::automatic:
+                out_.value("auto");
+                return;
+            case tool_choice::kind::none:
+                out_.value("none");
+                return;
+            case tool_choice::kind::required:
+                out_.value(quirks_.required_word());
+                return;
+            case tool_choice::kind::one:
+                write_tool_name(choice.tool_type(), choice.names().front());
+                return;
+            case tool_choice::kind::allowed:
+                out_.begin_object().member("type", "allowed_tools").key("allowed_tools").begin_object();
+                out_.member("mode", choice.is_call_required() ? "required" : "auto").key("tools").begin_array();
+                for (const std::string& name : choice.names()) write_tool_name(choice.tool_type(), name);
+                out_.end_array().end_object().end_object();
+        }
+    }
+    void write_tool_name(const std::string& type, const std::string& name) {
+        out_.begin_object().member("type", type).key(type).begin_object().member("name", name);
+        out_.end_object().end_object();
     }
 
     void write_handling() {
@@ -214,6 +438,10 @@ class chat_encoder {
     json::writer out_;
     const chat_request& request_;
     const chat_options& options_;
+    const openai_quirks& quirks_;
+    delivery delivery_;
+    std::size_t message_ = 0;  // the index of the one that is being written
+    std::string refused_;
 };
 
 /// About as long as the body becomes, so that one allocation serves.
@@ -222,16 +450,28 @@ CHORUS_DECL std::size_t estimate_size(const chat_request& request) noexcept {
     for (const message& next : request.messages()) {
         size += 64;
         if (const std::string* text = next.content().as_text()) size += text->size() + text->size() / 16;
+        if (next.is_plain()) continue;
+        for (const tool_call& call : next.tool_calls()) size += 96 + call.arguments.size() + call.arguments.size() / 8;
+    }
+    for (const tool& each : request.options().tools) {
+        size += 96 + each.description().size() + (each.parameters() ? each.parameters()->size() : 0);
     }
     return size;
 }
 
+CHORUS_DECL error refuse_field(const std::string& path) {
+    error failure(errc::invalid_argument, path + " is something that this server does not take");
+    return failure.phase(phase::input).param(path);
+}
+
 }  // namespace detail
 
-CHORUS_DECL std::string encode_chat(const chat_request& request) {
+CHORUS_DECL result<std::string> encode_chat(const chat_request& request, const openai_quirks& quirks, delivery how) {
     std::string body;
     body.reserve(detail::estimate_size(request));
-    detail::chat_encoder(body, request).run();
+    detail::chat_encoder encoder(body, request, quirks, how);
+    encoder.run();
+    if (!encoder.refused().empty()) return detail::refuse_field(encoder.refused());
     // It is held until the answer is there, for a replay.
     if (body.capacity() > body.size() + body.size() / 4) body.shrink_to_fit();
     return body;

@@ -1,0 +1,68 @@
+// What a request of any kind may carry besides its own fields.
+#pragma once
+
+#include <chorus/chat/chat_options.hpp>
+#include <chorus/chat/detail/json_text.hpp>
+
+#include <nlohmann/json_fwd.hpp>
+
+#include <chrono>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+namespace chorus {
+
+/// For readers, above all providers. What is unset is not sent.
+struct request_options {
+    string_pairs extra;    ///< field name and JSON text, merged last
+    string_pairs headers;  ///< added to the headers of the provider, or in their place
+    std::optional<std::chrono::milliseconds> timeout;
+};
+
+namespace detail {
+
+/// The setters of `request_options`, for requests to derive from.
+template <class Request>
+class with_request_options {
+ public:
+    /// A field of the body that has no setter, or in place of what a setter gave. Include <nlohmann/json.hpp>.
+    template <class Json = nlohmann::json>
+    Request& extra(std::string field, const std::type_identity_t<Json>& value) & {
+        options_.extra.emplace_back(std::move(field), to_json_text(value));
+        return self();
+    }
+    /// A header of this request, in place of the provider's own of that name.
+    Request& header(std::string name, std::string value) & {
+        options_.headers.emplace_back(std::move(name), std::move(value));
+        return self();
+    }
+    /// The limit on the whole call, in place of the client's.
+    Request& timeout(std::chrono::milliseconds total) & {
+        options_.timeout = total;
+        return self();
+    }
+
+    template <class Json = nlohmann::json>
+    Request&& extra(std::string field, const std::type_identity_t<Json>& value) && {
+        return std::move(extra<Json>(std::move(field), value));
+    }
+    Request&& header(std::string name, std::string value) && {
+        return std::move(header(std::move(name), std::move(value)));
+    }
+    Request&& timeout(std::chrono::milliseconds total) && { return std::move(timeout(total)); }
+
+    const request_options& options() const noexcept { return options_; }
+
+ protected:
+    with_request_options() = default;
+
+ private:
+    Request& self() noexcept { return static_cast<Request&>(*this); }
+
+    request_options options_;
+};
+
+}  // namespace detail
+}  // namespace chorus

@@ -1,0 +1,162 @@
+#pragma once
+
+#include <chorus/chat/validate.hpp>
+#include <chorus/provider/detail/endpoint.hpp>
+#include <chorus/text.hpp>
+
+#include <algorithm>
+#include <utility>
+
+namespace chorus::detail {
+
+CHORUS_DECL std::string variable_of(environment variables, const char* name) {
+    const char* const value = variables(name);
+    return value == nullptr ? std::string() : std::string(trimmed(value));
+}
+
+// --- secrets ---
+
+CHORUS_DECL std::string_view key_in_header(std::string_view name, std::string_view value) noexcept {
+    value = trimmed(value);
+    if (http::equal_names(name, "authorization")) {
+        // RFC 9110, 11.4: a scheme such as Bearer stands before the key.
+        value.remove_prefix(std::min(value.find(' ') + 1, value.size()));
+        return trimmed(value);
+    }
+    return http::equal_names(name, "api-key") || http::equal_names(name, "x-api-key") ? value : std::string_view();
+}
+
+CHORUS_DECL bool has_key(const string_pairs& headers) noexcept {
+    return std::any_of(headers.begin(), headers.end(),
+                       [](const auto& each) { return !key_in_header(each.first, each.second).empty(); });
+}
+
+CHORUS_DECL std::string without(std::string_view text, std::string_view hidden) {
+    std::string copy;
+    for (std::size_t at; (at = text.find(hidden)) != text.npos; text.remove_prefix(at + hidden.size())) {
+        copy.append(text.substr(0, at)).append("***");
+    }
+    return copy.append(text);
+}
+
+CHORUS_DECL void redactor::add(std::string_view hidden) {
+    constexpr std::size_t shortest = 8;
+    if (hidden.size() < shortest) return;
+    const auto shorter = std::find_if(hidden_.begin(), hidden_.end(),
+                                      [&](const secret& each) { return each.expose().size() < hidden.size(); });
+    hidden_.insert(shorter, secret(std::string(hidden)));
+}
+
+CHORUS_DECL error redactor::cleaned(error failure) const {
+    for (const secret& each : hidden_) {
+        const auto clean = [&](std::string_view text) { return without(text, each.expose()); };
+        failure.text(clean(failure.text())).cause(clean(failure.cause())).body(clean(failure.body()));
+        failure.type(clean(failure.type())).provider_code(clean(failure.provider_code()));
+        failure.param(clean(failure.param())).request_id(clean(failure.request_id()));
+    }
+    return failure;
+}
+
+/// A decoder whose errors show no secret.
+class cleaned_stream_decoder final : public chat_stream_decoder {
+ public:
+    cleaned_stream_decoder(std::unique_ptr<chat_stream_decoder> decoder, std::shared_ptr<const redactor> secrets)
+        : decoder_(std::move(decoder)), secrets_(std::move(secrets)) {}
+
+    result<void> read(const sse::event& next, chat_accumulator& into) override {
+        auto understood = decoder_->read(next, into);
+        if (!understood) return secrets_->cleaned(understood.error());
+        return understood;
+    }
+    bool is_complete() const noexcept override { return decoder_->is_complete(); }
+    result<void> finish(chat_accumulator& into) override {
+        auto finished = decoder_->finish(into);
+        if (!finished) return secrets_->cleaned(finished.error());
+        return finished;
+    }
+
+ private:
+    std::unique_ptr<chat_stream_decoder> decoder_;
+    std::shared_ptr<const redactor> secrets_;
+};
+
+// --- requests ---
+
+CHORUS_DECL endpoint::endpoint(result<http::url> base, std::string_view option) {
+    if (base) {
+        base_ = std::move(*base);
+    } else {
+        refuse(option, std::string(option).append(": ").append(base.error().text()));
+    }
+    headers_.add("Content-Type", "application/json").add("Accept", "application/json");
+    headers_.add("User-Agent", "chorus/" CHORUS_VERSION_STRING);
+}
+
+CHORUS_DECL endpoint& endpoint::refuse(std::string_view option, std::string text) {
+    if (failure_) return *this;
+    failure_.emplace(errc::invalid_argument, std::move(text));
+    failure_->phase(phase::input).param(std::string(option));
+    return *this;
+}
+
+CHORUS_DECL endpoint& endpoint::add(std::string_view option, std::string_view name, std::string_view value) {
+    if (value.empty()) return *this;
+    // The value is not quoted: it may be a key.
+    if (!http::headers::is_valid_value(value)) {
+        return refuse(option, std::string(option) + " holds a line break or another control character");
+    }
+    headers_.add(name, value);
+    return *this;
+}
+
+CHORUS_DECL endpoint& endpoint::add_key(std::string_view option, std::string_view name, const secret& key,
+                                        std::string_view prefix) {
+    if (key.empty()) return *this;
+    secrets_->add(key.expose());
+    return add(option, name, std::string(prefix) + key.expose());
+}
+
+CHORUS_DECL endpoint& endpoint::set(const string_pairs& headers) {
+    for (const auto& [name, value] : headers) {
+        if (auto valid = validate_header(name, value, "headers"); !valid) {
+            if (!failure_) failure_ = valid.error();
+            continue;
+        }
+        headers_.set(name, value);
+        secrets_->add(key_in_header(name, value));
+    }
+    return *this;
+}
+
+CHORUS_DECL bool endpoint::is_at(std::string_view home) const noexcept {
+    const std::string_view host = base_.origin().host;
+    return host == home || (host.ends_with(home) && host[host.size() - home.size() - 1] == '.');
+}
+
+CHORUS_DECL result<void> endpoint::check() const {
+    if (failure_) return *failure_;
+    return {};
+}
+
+CHORUS_DECL http::request endpoint::request(const std::string& target, const string_pairs& headers,
+                                            std::string body) const {
+    http::request made{"POST", base_.origin(), target, headers_, std::move(body)};
+    for (const auto& [name, value] : headers) made.headers.set(name, value);
+    return made;
+}
+
+CHORUS_DECL http::request endpoint::get(std::string target) const {
+    http::request made;
+    made.method = "GET";
+    made.origin = base_.origin();
+    made.target = std::move(target);
+    made.headers = headers_;
+    made.headers.remove("Content-Type");
+    return made;
+}
+
+CHORUS_DECL std::unique_ptr<chat_stream_decoder> endpoint::cleaned(std::unique_ptr<chat_stream_decoder> decoder) const {
+    return std::make_unique<cleaned_stream_decoder>(std::move(decoder), secrets_);
+}
+
+}  // namespace chorus::detail

@@ -1,0 +1,222 @@
+#pragma once
+
+#include <chorus/json/text.hpp>
+#include <chorus/json/writer.hpp>
+#include <chorus/provider/detail/openai_fields.hpp>
+
+#include <utility>
+
+namespace chorus::openai_format::detail {
+
+CHORUS_DECL bool is_error(std::string_view json) noexcept {
+    return !json.empty() && json != "null" && json != "false" && json != "\"\"" && json != "{}" && json != "0";
+}
+
+CHORUS_DECL void read_time(json::reader& in, std::optional<std::chrono::sys_seconds>& out) {
+    std::int64_t seconds = 0;
+    if (in.read(seconds)) out = std::chrono::sys_seconds(std::chrono::seconds(seconds));
+}
+
+CHORUS_DECL void append_text(json::reader& in, std::string& out) {
+    std::string_view text;
+    if (in.read_view(text)) out.append(text);
+}
+
+CHORUS_DECL void read_texts(json::reader& in, std::string& out) {
+    in.array([&] {
+        in.object([&](std::string_view key) {
+            if (key == "text") append_text(in, out);
+        });
+    });
+}
+
+CHORUS_DECL void read_annotation(json::reader& in, annotation& out) {
+    in.object([&](std::string_view key) {
+        if (key == "type") {
+            in.read(out.type);
+        } else if (key == "url_citation") {
+            in.object([&](std::string_view inner) {
+                if (inner == "url") {
+                    in.read(out.url);
+                } else if (inner == "title") {
+                    in.read(out.title);
+                } else if (inner == "start_index") {
+                    in.read(out.start_index);
+                } else if (inner == "end_index") {
+                    in.read(out.end_index);
+                }
+            });
+        }
+    });
+}
+
+CHORUS_DECL void read_audio(json::reader& in, audio_answer& out) {
+    in.object([&](std::string_view key) {
+        if (key == "id") {
+            in.read(out.id);
+        } else if (key == "data") {
+            append_text(in, out.data);
+        } else if (key == "transcript") {
+            append_text(in, out.transcript);
+        } else if (key == "expires_at") {
+            read_time(in, out.expires_at);
+        }
+    });
+}
+
+// --- log probabilities ---
+
+CHORUS_DECL void read_token(json::reader& in, token_logprob& out) {
+    in.object([&](std::string_view key) {
+        if (key == "token") {
+            in.read(out.token);
+        } else if (key == "logprob") {
+            in.read(out.logprob);
+        } else if (key == "bytes") {
+            in.array([&] {
+                int byte = 0;
+                if (in.read(byte)) out.bytes.push_back(static_cast<std::uint8_t>(byte));
+            });
+        } else if (key == "top_logprobs") {
+            in.array([&] { read_token(in, out.top.emplace_back()); });
+        }
+    });
+}
+
+CHORUS_DECL void read_logprobs(json::reader& in, logprobs& out) {
+    in.object([&](std::string_view key) {
+        if (key == "content") {
+            in.array([&] { read_token(in, out.content.emplace_back()); });
+        } else if (key == "refusal") {
+            in.array([&] { read_token(in, out.refusal.emplace_back()); });
+        }
+    });
+}
+
+// --- usage ---
+
+CHORUS_DECL void read_prompt_details(json::reader& in, usage::prompt_details& out) {
+    in.object([&](std::string_view key) {
+        if (key == "cached_tokens") {
+            in.read(out.cached_tokens);
+        } else if (key == "cache_write_tokens") {
+            in.read(out.cache_write_tokens);
+        } else if (key == "audio_tokens") {
+            in.read(out.audio_tokens);
+        } else if (key == "image_tokens") {
+            in.read(out.image_tokens);
+        } else if (key == "text_tokens") {
+            in.read(out.text_tokens);
+        }
+    });
+}
+
+CHORUS_DECL void read_completion_details(json::reader& in, usage::completion_details& out) {
+    in.object([&](std::string_view key) {
+        if (key == "reasoning_tokens") {
+            in.read(out.reasoning_tokens);
+        } else if (key == "audio_tokens") {
+            in.read(out.audio_tokens);
+        } else if (key == "text_tokens") {
+            in.read(out.text_tokens);
+        } else if (key == "accepted_prediction_tokens") {
+            in.read(out.accepted_prediction_tokens);
+        } else if (key == "rejected_prediction_tokens") {
+            in.read(out.rejected_prediction_tokens);
+        }
+    });
+}
+
+CHORUS_DECL bool read_usage(json::reader& in, usage& out) {
+    in.object([&](std::string_view key) {
+        if (key == "prompt_tokens") {
+            in.read(out.prompt_tokens);
+        } else if (key == "completion_tokens") {
+            in.read(out.completion_tokens);
+        } else if (key == "total_tokens") {
+            in.read(out.total_tokens);
+        } else if (key == "prompt_tokens_details") {
+            read_prompt_details(in, out.prompt);
+        } else if (key == "completion_tokens_details") {
+            read_completion_details(in, out.completion);
+        } else if (key == "prompt_cache_hit_tokens" && !out.prompt.cached_tokens) {
+            in.read(out.prompt.cached_tokens);  // DeepSeek
+        }
+    });
+    return out.prompt_tokens || out.completion_tokens || out.total_tokens || out.prompt.cached_tokens;
+}
+
+// --- tool calls ---
+
+CHORUS_DECL void read_called(json::reader& in, call_members& out) {
+    in.object([&](std::string_view key) {
+        if (key == "name") {
+            out.name = in.raw();
+        } else if (key == "arguments" || key == "input") {
+            out.arguments = in.raw();
+        }
+    });
+}
+
+CHORUS_DECL void read_call(json::reader& in, call_members& out) {
+    in.object([&](std::string_view key) {
+        if (key == "index") {
+            in.read(out.index);
+        } else if (key == "function") {
+            read_called(in, out);
+        } else if (key == "id") {
+            out.id = in.raw();
+        } else if (key == "type") {
+            out.type = in.raw();
+        } else if (key == "custom") {
+            out.is_custom = in.peek() == json::kind::object;
+            read_called(in, out);
+        } else if (key == "extra_content") {
+            out.extra_content = in.raw();
+        }
+    });
+}
+
+CHORUS_DECL std::string extra_of(const call_members& call, std::string_view type, std::string_view json) {
+    std::string extra;
+    json::writer out(extra);
+    if (type == tool_type::function || type == tool_type::custom || type.empty()) {
+        if (call.extra_content.empty() || call.extra_content == "null") return {};
+        out.begin_object().key("extra_content").raw(call.extra_content).end_object();
+        return extra;
+    }
+    out.begin_object();
+    json::reader in(json);
+    in.object([&](std::string_view key) {
+        if (key == "id" || key == "type" || key == "index") return;
+        out.key(key);
+        out.raw(in.raw());
+    });
+    out.end_object();
+    return extra == "{}" ? std::string() : extra;
+}
+
+// --- texts ---
+
+CHORUS_DECL std::string_view text_of(std::string_view json, std::string& own) {
+    if (json.empty() || json == "null") return {};
+    if (json.front() != '"') return json;
+    const std::string_view bare = json.substr(1, json.size() - 2);
+    if (bare.find('\\') == bare.npos && json::is_valid_utf8(bare)) return bare;
+    json::reader(json).read(own);
+    return own;
+}
+
+CHORUS_DECL std::string native_members(std::string_view reasoning_details, std::string_view extra_content) {
+    const auto says = [](std::string_view json) { return !json.empty() && json != "null" && json != "[]"; };
+    if (!says(reasoning_details) && !says(extra_content)) return {};
+    std::string members;
+    json::writer out(members);
+    out.begin_object();
+    if (says(reasoning_details)) out.key(reasoning_fields[2]).raw(reasoning_details);
+    if (says(extra_content)) out.key("extra_content").raw(extra_content);
+    out.end_object();
+    return members;
+}
+
+}  // namespace chorus::openai_format::detail

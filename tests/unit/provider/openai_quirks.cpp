@@ -1,0 +1,58 @@
+// Contracts of describing a dialect.
+#include <chorus/provider/openai_quirks.hpp>
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace {
+
+using namespace chorus;
+
+TEST(openai_quirks, are_those_of_openai_itself_unless_told) {
+    const openai_quirks none;
+    EXPECT_TRUE(none.fields().empty());
+    EXPECT_EQ(none.find("seed"), nullptr);
+    EXPECT_EQ(none.required_word(), "required");
+    EXPECT_TRUE(none.asks_stream_usage());
+    EXPECT_FALSE(none.is_developer_system());
+    EXPECT_FALSE(none.has_flat_schema());
+    EXPECT_FALSE(none.is_done_required());
+}
+
+TEST(openai_quirks, let_the_last_word_on_a_field_hold) {
+    const auto quirks = openai_quirks().drop("seed").refuse("n").rename("seed", "random_seed");
+    ASSERT_NE(quirks.find("seed"), nullptr);
+    EXPECT_EQ(quirks.find("seed")->treatment, openai_quirks::treatment::rename);
+    EXPECT_EQ(quirks.find("seed")->to, "random_seed");
+    EXPECT_EQ(quirks.find("n")->treatment, openai_quirks::treatment::refuse);
+    EXPECT_EQ(quirks.fields().size(), 2u);
+}
+
+TEST(openai_quirks, chain_on_objects_and_on_temporaries) {
+    openai_quirks named;
+    named.drop("a").developer_as_system().echo_reasoning(reasoning_echo::always, "thinking").echo_native(false);
+    named.flat_schema().required_word("any").stream_usage(false).requires_done();
+    const auto chained = openai_quirks()
+                             .drop("a")
+                             .developer_as_system()
+                             .echo_reasoning(reasoning_echo::always, "thinking")
+                             .echo_native(false)
+                             .flat_schema()
+                             .required_word("any")
+                             .stream_usage(false)
+                             .requires_done();
+    for (const openai_quirks& each : {named, chained}) {
+        EXPECT_EQ(each.find("a")->treatment, openai_quirks::treatment::drop);
+        EXPECT_TRUE(each.is_developer_system());
+        EXPECT_EQ(each.when_to_echo_reasoning(), reasoning_echo::always);
+        EXPECT_EQ(each.reasoning_field(), "thinking");
+        EXPECT_FALSE(each.echoes_native());
+        EXPECT_TRUE(each.has_flat_schema());
+        EXPECT_EQ(each.required_word(), "any");
+        EXPECT_FALSE(each.asks_stream_usage());
+        EXPECT_TRUE(each.is_done_required());
+    }
+}
+
+}  // namespace
