@@ -1,6 +1,11 @@
 // The umbrella: everything that a program which calls LLM APIs needs. Tests take <chorus/testing/...> beside it.
 #pragma once
 
+#include <chorus/api/embedding.hpp>
+#include <chorus/api/model_list.hpp>
+#include <chorus/api/moderation.hpp>
+#include <chorus/api/request_options.hpp>
+#include <chorus/api/validate.hpp>
 #include <chorus/async/alarm.hpp>
 #include <chorus/async/awaitable.hpp>
 #include <chorus/async/clock.hpp>
@@ -20,6 +25,8 @@
 #include <chorus/async/timer_service.hpp>
 #include <chorus/async/when_all.hpp>
 #include <chorus/chat/boxed.hpp>
+#include <chorus/chat/chat_accumulator.hpp>
+#include <chorus/chat/chat_event.hpp>
 #include <chorus/chat/chat_options.hpp>
 #include <chorus/chat/chat_request.hpp>
 #include <chorus/chat/chat_response.hpp>
@@ -27,8 +34,11 @@
 #include <chorus/chat/message.hpp>
 #include <chorus/chat/rate_limits.hpp>
 #include <chorus/chat/response_format.hpp>
+#include <chorus/chat/tool.hpp>
+#include <chorus/chat/tool_call.hpp>
 #include <chorus/chat/usage.hpp>
 #include <chorus/chat/validate.hpp>
+#include <chorus/chat_stream.hpp>
 #include <chorus/client.hpp>
 #include <chorus/client_options.hpp>
 #include <chorus/config.hpp>
@@ -36,5 +46,11 @@
 #include <chorus/fwd.hpp>
 #include <chorus/http/limits.hpp>
 #include <chorus/http/timing.hpp>
+#include <chorus/provider/anthropic.hpp>
+#include <chorus/provider/azure.hpp>
+#include <chorus/provider/chat_stream_decoder.hpp>
+#include <chorus/provider/compatible.hpp>
+#include <chorus/provider/environment.hpp>
 #include <chorus/provider/openai.hpp>
+#include <chorus/provider/openai_quirks.hpp>
 #include <chorus/provider/provider.hpp>

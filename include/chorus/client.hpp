@@ -1,11 +1,16 @@
 // The client: one shared session for all calls of a loop.
 #pragma once
 
+#include <chorus/api/embedding.hpp>
+#include <chorus/api/model_list.hpp>
+#include <chorus/api/moderation.hpp>
 #include <chorus/async/awaitable.hpp>
 #include <chorus/chat/chat_request.hpp>
 #include <chorus/chat/chat_response.hpp>
+#include <chorus/chat_stream.hpp>
 #include <chorus/client_options.hpp>
 #include <chorus/config.hpp>
+#include <chorus/detail/client_state.hpp>
 #include <chorus/error.hpp>
 #include <chorus/net/transport.hpp>
 #include <chorus/provider/provider.hpp>
@@ -17,9 +22,12 @@
 #include <boost/asio/bind_executor.hpp>
 #include <boost/asio/co_spawn.hpp>
 
+#include <cstdint>
 #include <exception>
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 namespace chorus {
 
@@ -65,7 +73,7 @@ class client {
     auto async_complete(chat_request request, CompletionToken&& token) {
         return asio::async_initiate<CompletionToken, void(result<chat_response>)>(
             [](auto handler, std::shared_ptr<state> shared, chat_request moved) {
-                const executor home = home_of(*shared);
+                const executor home = shared->home;
                 auto bound = asio::get_associated_executor(handler, home);
                 auto slot = asio::get_associated_cancellation_slot(handler);
                 asio::co_spawn(home, call(std::move(shared), std::move(moved)),
@@ -80,6 +88,44 @@ class client {
             token, state_, std::move(request));
     }
 
+    /// Makes a stream of the answer to a request: see `chat_stream`. Nothing is sent before its first event is awaited.
+    /// Lifetimes: the stream may outlive the client; it then fails with `errc::client_closed`.
+    ///
+    ///     auto answer = llm.stream(chorus::chat_request("gpt-4o-mini").user("Tell me a story."));
+    ///     while (auto event = co_await answer.next()) {
+    ///         if (const auto* piece = std::get_if<chorus::text_event>(&*event)) std::cout << piece->text << std::flush;
+    ///     }
+    chat_stream stream(chat_request request, const stream_options& options = {});
+
+    // The rest of an API. Each call has a second form that throws `api_error`, as `complete` does. Cancellation and
+    // lifetimes are those of `try_complete`. What a provider has not is refused with `errc::invalid_argument`.
+
+    /// Asks for the embeddings of texts and completes when all have come, in the order of the inputs. More inputs than
+    /// one call takes are sent as several, at most four of them at a time.
+    /// Errors: as `try_complete`; the first failure cancels the calls under way and is the outcome.
+    ///
+    ///     auto reply = co_await llm.embed(chorus::embedding_request("text-embedding-3-small").inputs(texts));
+    ///     double alike = chorus::cosine_similarity(reply[0], reply[1]);
+    awaitable<result<embedding_response>> try_embed(embedding_request request);
+    awaitable<embedding_response> embed(embedding_request request);
+
+    /// Asks for all models of the server and completes with the last page of the list.
+    /// Errors: as `try_complete`; `errc::decode_failed` for a list that has no end.
+    awaitable<result<std::vector<model_info>>> try_models();
+    awaitable<std::vector<model_info>> models();
+
+    /// Asks for one model by its id.
+    awaitable<result<model_info>> try_model(std::string id);
+    awaitable<model_info> model(std::string id);
+
+    /// Asks whether texts and images are harmful.
+    awaitable<result<moderation_response>> try_moderate(moderation_request request);
+    awaitable<moderation_response> moderate(moderation_request request);
+
+    /// Asks how many tokens a request would give the model to read. Only some APIs count, such as Anthropic's.
+    awaitable<result<std::int64_t>> try_count_tokens(chat_request request);
+    awaitable<std::int64_t> count_tokens(chat_request request);
+
     /// The connections of the pool, by what they do.
     net::pool_stats pool_stats() const;
 
@@ -90,13 +136,10 @@ class client {
     executor get_executor() const noexcept;
 
  private:
-    struct state;
+    using state = detail::client_state;
 
-    static result<http::request> encode(const state& shared, const chat_request& request);
-    static awaitable<result<chat_response>> call(std::shared_ptr<state> shared, chat_request request);
+    static awaitable<result<chat_response>> call(std::shared_ptr<state> shared, chat_request&& request);
     static awaitable<void> close(std::shared_ptr<state> shared);
-    static awaitable<chat_response> call_or_throw(std::shared_ptr<state> shared, chat_request request);
-    static const executor& home_of(const state& shared) noexcept;
 
     std::shared_ptr<state> state_;
 };

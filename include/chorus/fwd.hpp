@@ -3,15 +3,23 @@
 
 namespace chorus {
 
+class anthropic;
 class api_error;
+class azure;
 class chat_request;
 class chat_response;
+class chat_stream;
 class client;
 class client_options;
+class compatible;
 class content;
+class embedding_request;
+class embedding_response;
 class error;
 class loop_monitor;
 class message;
+class moderation_request;
+class moderation_response;
 class openai;
 class provider;
 class response_format;
@@ -19,6 +27,7 @@ class secret;
 class semaphore;
 class task_group;
 struct chat_options;
+struct model_info;
 struct rate_limits;
 struct usage;
 

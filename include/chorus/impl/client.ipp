@@ -1,20 +1,14 @@
 #pragma once
 
 #include <chorus/client.hpp>
+#include <chorus/detail/call.hpp>
+#include <chorus/detail/embed.hpp>
+#include <chorus/detail/list_models.hpp>
 #include <chorus/net/http_transport.hpp>
-
-#include <boost/asio/io_context.hpp>
 
 #include <utility>
 
 namespace chorus {
-
-struct client::state {
-    executor home;
-    std::shared_ptr<const provider> api;
-    result<std::shared_ptr<net::transport>> transport;
-    http::limits limits;
-};
 
 namespace detail {
 
@@ -25,12 +19,6 @@ CHORUS_DECL result<std::shared_ptr<net::transport>> make_transport(const executo
         return refused.phase(phase::input);
     }
     return std::shared_ptr<net::transport>(std::move(*made));
-}
-
-/// Tells whether the calling thread runs the loop of the executor, where that can be known.
-CHORUS_DECL bool runs_here(const executor& ex) noexcept {
-    const auto* loop = ex.target<asio::io_context::executor_type>();
-    return loop == nullptr || loop->running_in_this_thread();
 }
 
 }  // namespace detail
@@ -59,7 +47,11 @@ CHORUS_DECL awaitable<result<chat_response>> client::try_complete(chat_request r
 }
 
 CHORUS_DECL awaitable<chat_response> client::complete(chat_request request) {
-    return call_or_throw(state_, std::move(request));
+    return detail::or_throw(call(state_, std::move(request)));
+}
+
+CHORUS_DECL chat_stream client::stream(chat_request request, const stream_options& options) {
+    return chat_stream(state_, std::move(request), options);
 }
 
 CHORUS_DECL net::pool_stats client::pool_stats() const {
@@ -78,38 +70,52 @@ CHORUS_DECL executor client::get_executor() const noexcept {
     return state_->home;
 }
 
-CHORUS_DECL const executor& client::home_of(const state& shared) noexcept {
-    return shared.home;
+CHORUS_DECL awaitable<result<chat_response>> client::call(std::shared_ptr<state> shared, chat_request&& request) {
+    using completion = detail::question<chat_request, &provider::encode, &provider::decode>;
+    return detail::call(std::move(shared), completion{std::move(request)});
 }
 
-CHORUS_DECL result<http::request> client::encode(const state& shared, const chat_request& request) {
-    if (!detail::runs_here(shared.home)) return error(errc::wrong_thread);
-    if (!shared.transport) return shared.transport.error();
-    return shared.api->encode(request);
+CHORUS_DECL awaitable<result<embedding_response>> client::try_embed(embedding_request request) {
+    return detail::embed(state_, std::move(request));
 }
 
-CHORUS_DECL awaitable<result<chat_response>> client::call(std::shared_ptr<state> shared, chat_request request) {
-    auto message = encode(*shared, request);
-    if (!message) co_return message.error();
-    http::limits limits = shared->limits;
-    if (const auto& own = request.options().timeout) limits.total = *own;
-    request = {};  // it is in the encoded body now; a call that waits holds it once
-    http::response answer;
-    result<void> sent;
-    try {
-        sent = co_await (*shared->transport)->send(*message, limits, answer);
-    } catch (...) {
-        // A cancellation that meets a completion on its way makes the next await throw, whichever it is.
-        sent = error::from_exception(std::current_exception());
-    }
-    if (!sent) co_return sent.error();
-    co_return shared->api->decode(std::move(answer), std::chrono::system_clock::now());
+CHORUS_DECL awaitable<embedding_response> client::embed(embedding_request request) {
+    return detail::or_throw(try_embed(std::move(request)));
 }
 
-CHORUS_DECL awaitable<chat_response> client::call_or_throw(std::shared_ptr<state> shared, chat_request request) {
-    auto outcome = co_await call(std::move(shared), std::move(request));
-    if (!outcome) throw_error(outcome.error());
-    co_return std::move(*outcome);
+CHORUS_DECL awaitable<result<std::vector<model_info>>> client::try_models() {
+    return detail::list_models(state_);
+}
+
+CHORUS_DECL awaitable<std::vector<model_info>> client::models() {
+    return detail::or_throw(try_models());
+}
+
+CHORUS_DECL awaitable<result<model_info>> client::try_model(std::string id) {
+    using look_up = detail::question<std::string, &provider::encode_model, &provider::decode_model>;
+    return detail::call(state_, look_up{std::move(id)});
+}
+
+CHORUS_DECL awaitable<model_info> client::model(std::string id) {
+    return detail::or_throw(try_model(std::move(id)));
+}
+
+CHORUS_DECL awaitable<result<moderation_response>> client::try_moderate(moderation_request request) {
+    using moderation = detail::question<moderation_request, &provider::encode_moderation, &provider::decode_moderation>;
+    return detail::call(state_, moderation{std::move(request)});
+}
+
+CHORUS_DECL awaitable<moderation_response> client::moderate(moderation_request request) {
+    return detail::or_throw(try_moderate(std::move(request)));
+}
+
+CHORUS_DECL awaitable<result<std::int64_t>> client::try_count_tokens(chat_request request) {
+    using count = detail::question<chat_request, &provider::encode_count_tokens, &provider::decode_count_tokens>;
+    return detail::call(state_, count{std::move(request)});
+}
+
+CHORUS_DECL awaitable<std::int64_t> client::count_tokens(chat_request request) {
+    return detail::or_throw(try_count_tokens(std::move(request)));
 }
 
 }  // namespace chorus

@@ -1,0 +1,47 @@
+#pragma once
+
+#include <chorus/detail/call.hpp>
+#include <chorus/detail/list_models.hpp>
+
+#include <chrono>
+#include <iterator>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace chorus::detail {
+
+struct model_page_question {
+    const std::string* after;
+    const shared_deadline* deadline;
+
+    result<http::request> encode(const provider& api) const {
+        if (const auto in_time = deadline->check(); !in_time) return in_time.error();
+        return api.encode_models(*after);
+    }
+    std::optional<std::chrono::milliseconds> timeout() const { return deadline->left(); }
+    void forget_request() noexcept {}
+    result<model_page> decode(const provider& api, http::response&& received,
+                              std::chrono::system_clock::time_point now) const {
+        return api.decode_models(std::move(received), now);
+    }
+};
+
+CHORUS_DECL awaitable<result<std::vector<model_info>>> list_models(std::shared_ptr<client_state> shared) {
+    const shared_deadline deadline(*shared, std::nullopt);
+    std::vector<model_info> all;
+    std::string after;
+    for (int pages = 0; pages < most_model_pages; ++pages) {
+        auto page = co_await call(shared, model_page_question{&after, &deadline});
+        if (!page) co_return page.error();
+        all.insert(all.end(), std::make_move_iterator(page->models.begin()),
+                   std::make_move_iterator(page->models.end()));
+        if (page->next.empty()) co_return all;
+        if (page->next == after) break;
+        after = std::move(page->next);
+    }
+    error endless(errc::decode_failed, "the list of models has no end");
+    co_return endless.phase(phase::decode);
+}
+
+}  // namespace chorus::detail

@@ -1,0 +1,177 @@
+// Contracts of what a client asks besides chat and embeddings: models, moderation, counts of tokens.
+#include <chorus/client.hpp>
+#include <chorus/provider/anthropic.hpp>
+#include <chorus/provider/openai.hpp>
+#include <chorus/testing/fake_transport.hpp>
+#include <chorus/testing/gtest.hpp>
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace chorus {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::fake_transport;
+
+const char* no_environment(const char*) noexcept {
+    return nullptr;
+}
+
+openai endpoint() {
+    return openai(&no_environment).base_url("https://llm.example/v1").api_key("sk-test");
+}
+
+http::response ok(std::string body) {
+    http::response answer;
+    answer.status = 200;
+    answer.body = std::move(body);
+    return answer;
+}
+
+/// Answers each request with the next of these bodies, and the last one again.
+std::shared_ptr<fake_transport> answering(std::vector<std::string> bodies) {
+    return std::make_shared<fake_transport>([bodies = std::move(bodies), next = 0u](const http::request&) mutable {
+        const std::string& body = bodies[next];
+        if (next + 1 < bodies.size()) ++next;
+        return ok(body);
+    });
+}
+
+CHORUS_TEST(client_models, reads_the_one_page_of_openai) {
+    const auto fake = answering({R"({"object":"list","data":[{"id":"a","owned_by":"o"},{"id":"b"}]})"});
+    client llm(get_executor(), endpoint(), fake, client_options().timeout(7s));
+    const auto models = co_await llm.models();
+    CO_ASSERT_EQ(models.size(), 2u);
+    EXPECT_EQ(models[0].id, "a");
+    EXPECT_EQ(models[1].id, "b");
+    CO_ASSERT_EQ(fake->requests.size(), 1u);
+    EXPECT_EQ(fake->requests[0].method, "GET");
+    EXPECT_EQ(fake->requests[0].target, "/v1/models");
+    EXPECT_EQ(fake->requests[0].body, "");
+    EXPECT_FALSE(fake->requests[0].headers.contains("Content-Type"));
+    EXPECT_EQ(fake->requests[0].headers.get("Authorization"), "Bearer sk-test");
+    EXPECT_EQ(fake->last_limits.total, 7s);
+}
+
+CHORUS_TEST(client_models, reads_page_after_page) {
+    const auto fake = answering({R"({"data":[{"id":"a"},{"id":"b/1"}],"has_more":true,"last_id":"b/1"})",
+                                 R"({"data":[{"id":"c"}],"has_more":true,"last_id":"c"})",
+                                 R"({"data":[],"has_more":false,"last_id":null})"});
+    client llm(get_executor(), endpoint(), fake);
+    const auto models = co_await llm.try_models();
+    CO_ASSERT_TRUE(models);
+    CO_ASSERT_EQ(models->size(), 3u);
+    EXPECT_EQ((*models)[2].id, "c");
+    CO_ASSERT_EQ(fake->requests.size(), 3u);
+    EXPECT_EQ(fake->requests[1].target, "/v1/models?after=b%2F1");
+    EXPECT_EQ(fake->requests[2].target, "/v1/models?after=c");
+}
+
+CHORUS_TEST(client_models, gives_up_on_a_list_that_does_not_get_on) {
+    const auto fake = answering({R"({"data":[{"id":"a"}],"has_more":true,"last_id":"a"})"});
+    client llm(get_executor(), endpoint(), fake);
+    const auto models = co_await llm.try_models();
+    CO_ASSERT_FALSE(models);
+    EXPECT_EQ(models.error(), errc::decode_failed);
+    EXPECT_EQ(fake->requests.size(), 2u);
+}
+
+CHORUS_TEST(client_models, gives_up_on_a_list_without_an_end) {
+    const auto fake = std::make_shared<fake_transport>([page = 0](const http::request&) mutable {
+        return ok(R"({"data":[],"has_more":true,"last_id":")" + std::to_string(++page) + "\"}");
+    });
+    client llm(get_executor(), endpoint(), fake);
+    const auto models = co_await llm.try_models();
+    CO_ASSERT_FALSE(models);
+    EXPECT_EQ(models.error(), errc::decode_failed);
+    EXPECT_EQ(fake->requests.size(), 100u);
+}
+
+CHORUS_TEST(client_models, fails_with_the_page_that_fails) {
+    const auto fake = answering({R"({"data":[{"id":"a"}],"has_more":true,"last_id":"a"})", "broken"});
+    client llm(get_executor(), endpoint(), fake);
+    const auto models = co_await llm.try_models();
+    CO_ASSERT_FALSE(models);
+    EXPECT_EQ(models.error().body(), "broken");
+}
+
+CHORUS_TEST(client_models, asks_for_one_by_its_id) {
+    const auto fake = answering({R"({"id":"org/m 1","owned_by":"o"})"});
+    client llm(get_executor(), endpoint(), fake);
+    const auto model = co_await llm.model("org/m 1");
+    EXPECT_EQ(model.owned_by, "o");
+    EXPECT_EQ(fake->requests[0].method, "GET");
+    EXPECT_EQ(fake->requests[0].target, "/v1/models/org%2Fm%201");
+    const auto none = co_await llm.try_model("");
+    CO_ASSERT_FALSE(none);
+    EXPECT_EQ(none.error().param(), "model");
+    EXPECT_EQ(fake->requests.size(), 1u);
+}
+
+CHORUS_TEST(client_moderate, asks_and_reads) {
+    const auto fake = answering({R"({"id":"modr-1","results":[{"flagged":true,"categories":{"hate":true}}]})"});
+    client llm(get_executor(), endpoint(), fake);
+    auto request = moderation_request("m").text("a").timeout(2s);
+    const auto judged = co_await llm.moderate(std::move(request));
+    EXPECT_TRUE(judged.is_flagged());
+    EXPECT_TRUE(judged.results()[0].is("hate"));
+    EXPECT_EQ(fake->requests[0].target, "/v1/moderations");
+    EXPECT_EQ(fake->requests[0].body, R"({"model":"m","input":["a"]})");
+    EXPECT_EQ(fake->last_limits.total, 2s);
+    const auto refused = co_await llm.try_moderate(moderation_request("m"));
+    CO_ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().param(), "input");
+    EXPECT_EQ(fake->requests.size(), 1u);
+}
+
+CHORUS_TEST(client_count_tokens, is_refused_where_the_api_has_it_not) {
+    const auto fake = answering({"{}"});
+    client llm(get_executor(), endpoint(), fake);
+    const auto refused = co_await llm.try_count_tokens(chat_request("m").user("hi"));
+    CO_ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error(), errc::invalid_argument);
+    EXPECT_EQ(refused.error().text(), "openai has no counting of tokens");
+    EXPECT_TRUE(fake->requests.empty());
+    bool thrown = false;
+    try {
+        co_await llm.count_tokens(chat_request("m").user("hi"));
+    } catch (const api_error&) {
+        thrown = true;
+    }
+    EXPECT_TRUE(thrown);
+}
+
+CHORUS_TEST(client_count_tokens, asks_an_api_that_counts) {
+    const auto fake = answering({R"({"input_tokens":42})"});
+    client llm(get_executor(), anthropic(&no_environment).base_url("https://llm.example").api_key("sk-test"), fake);
+    EXPECT_EQ(co_await llm.count_tokens(chat_request("m").user("hi")), 42);
+    EXPECT_EQ(fake->requests[0].target, "/v1/messages/count_tokens");
+}
+
+CHORUS_TEST(client_models, reads_the_pages_of_anthropic) {
+    const auto fake = answering({R"({"data":[{"id":"a","display_name":"A"}],"has_more":true,"last_id":"a"})",
+                                 R"({"data":[{"id":"b"}],"has_more":false,"last_id":"b"})"});
+    client llm(get_executor(), anthropic(&no_environment).base_url("https://llm.example").api_key("sk-test"), fake);
+    const auto models = co_await llm.models();
+    CO_ASSERT_EQ(models.size(), 2u);
+    EXPECT_EQ(models[0].display_name, "A");
+    EXPECT_NE(fake->requests[1].target.find("after_id=a"), std::string::npos) << fake->requests[1].target;
+}
+
+CHORUS_TEST(client_close, ends_every_kind_of_call) {
+    client llm(get_executor(), endpoint(), answering({"{}"}));
+    co_await llm.close();
+    EXPECT_EQ((co_await llm.try_embed(embedding_request("m").input("a"))).error(), errc::client_closed);
+    EXPECT_EQ((co_await llm.try_models()).error(), errc::client_closed);
+    EXPECT_EQ((co_await llm.try_model("m")).error(), errc::client_closed);
+    EXPECT_EQ((co_await llm.try_moderate(moderation_request("m").text("a"))).error(), errc::client_closed);
+}
+
+}  // namespace
+}  // namespace chorus
