@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chorus/chorus.hpp>
+#include <chorus/json/writer.hpp>
 #include <chorus/testing/mock_server_thread.hpp>
 
 #include <chrono>
@@ -10,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 namespace lesson {
 
@@ -18,8 +20,25 @@ using server = chorus::testing::mock_server_thread;
 
 /// A server on a thread of its own, over plain HTTP, whose answers take so long.
 inline chorus::testing::mock_options answers_after(std::chrono::milliseconds latency) {
-    return chorus::testing::mock_options().plain().latency(latency);
+    auto options = chorus::testing::mock_options().plain().latency(latency);
+#ifdef CHORUS_WITH_HTTP2
+    options.http2();
+#endif
+    return options;
 }
+
+/// Which version of HTTP a lesson speaks: HTTP/2 if it is called with `--http2`.
+class wire {
+ public:
+    wire(int count, char** words) : http2_(count == 2 && std::string_view(words[1]) == "--http2") {}
+    chorus::client_options options() const {
+        return chorus::client_options().protocol(http2_ ? chorus::http::protocol::http2
+                                                        : chorus::http::protocol::http1);
+    }
+
+ private:
+    bool http2_;
+};
 
 /// The API that a client of that server is made with. In your program: `chorus::openai()`.
 inline chorus::openai at(const server& where) {
@@ -28,6 +47,21 @@ inline chorus::openai at(const server& where) {
 
 inline chorus::chat_request question(std::string text) {
     return chorus::chat_request("gpt-4o-mini").user(std::move(text));
+}
+
+/// Makes a server reply as a model that calls tools, each given by its name and its arguments as JSON.
+inline auto calls(std::vector<std::pair<std::string, std::string>> tools) {
+    return [tools = std::move(tools)](const chorus::testing::mock_request&, chorus::testing::mock_reply& reply) {
+        reply.headers.add("content-type", "application/json");
+        chorus::json::writer json(reply.body);
+        json.begin_object().key("choices").begin_array().begin_object().member("finish_reason", "tool_calls");
+        json.key("message").begin_object().member("role", "assistant").key("tool_calls").begin_array();
+        for (const auto& [name, arguments] : tools) {
+            json.begin_object().member("id", "call_" + name).member("type", "function").key("function");
+            json.begin_object().member("name", name).member("arguments", arguments).end_object().end_object();
+        }
+        json.end_array().end_object().end_object().end_array().end_object();
+    };
 }
 
 /// Measures from its making: the time on the wall, and the time that the CPU worked for this thread.
