@@ -5,7 +5,6 @@
 
 #include <boost/asio/io_context.hpp>
 
-#include <chrono>
 #include <cstdlib>
 #include <exception>
 #include <iostream>
@@ -24,7 +23,9 @@ namespace bench {
 /// Forks a process that serves until this object ends or its own process dies. Made before any thread and any loop.
 class server_process {
  public:
-    server_process(std::chrono::milliseconds latency, bool http2) {
+    /// `prepare` is called in that process, before the first connection.
+    explicit server_process(const chorus::testing::mock_options& options,
+                            void (*prepare)(chorus::testing::mock_server&) = nullptr) {
         int ends[2];
         if (pipe(ends) != 0) throw std::runtime_error("no pipe to the mock server");
         const pid_t parent = getpid();
@@ -32,7 +33,7 @@ class server_process {
         if (child_ < 0) throw std::runtime_error("no process for the mock server");
         if (child_ == 0) {
             ::close(ends[0]);
-            serve(parent, latency, http2, ends[1]);
+            serve(parent, options, prepare, ends[1]);
         }
         ::close(ends[1]);
         std::string words;
@@ -57,7 +58,8 @@ class server_process {
     const std::string& ca_pem() const noexcept { return ca_pem_; }
 
  private:
-    [[noreturn]] static void serve(pid_t parent, std::chrono::milliseconds latency, bool http2, int report) {
+    [[noreturn]] static void serve(pid_t parent, const chorus::testing::mock_options& options,
+                                   void (*prepare)(chorus::testing::mock_server&), int report) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (getppid() != parent) _exit(EXIT_FAILURE);  // it died before the line above
         ::signal(SIGINT, SIG_IGN);                     // Ctrl-C ends the parent, and the parent ends this process
@@ -65,9 +67,8 @@ class server_process {
             pin_to(core::first);
             raise_descriptor_limit();
             boost::asio::io_context loop(1);
-            chorus::testing::mock_options options;
-            options.latency(latency).http2(http2);
-            const chorus::testing::mock_server server(loop.get_executor(), options);
+            chorus::testing::mock_server server(loop.get_executor(), options);
+            if (prepare != nullptr) prepare(server);
             const std::string words = server.base_url() + '\n' + server.ca_pem();
             if (::write(report, words.data(), words.size()) != static_cast<ssize_t>(words.size())) _exit(EXIT_FAILURE);
             ::close(report);

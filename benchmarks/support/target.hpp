@@ -3,6 +3,8 @@
 
 #include <chorus/client.hpp>
 #include <chorus/provider/openai.hpp>
+#include <chorus/testing/mock_options.hpp>
+#include <chorus/testing/mock_server.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -21,9 +23,13 @@ namespace bench {
 /// its own, with as many descriptors as it may have.
 class target {
  public:
-    target(const settings& wanted, std::chrono::milliseconds latency) : settings_(wanted) {
+    target(const settings& wanted, std::chrono::milliseconds latency)
+        : target(wanted, chorus::testing::mock_options().latency(latency)) {}
+    target(const settings& wanted, chorus::testing::mock_options options,
+           void (*prepare)(chorus::testing::mock_server&) = nullptr)
+        : settings_(wanted) {
         if (wanted.url.empty() && !wanted.ca_file.empty()) throw std::invalid_argument("--ca needs --url");
-        if (wanted.url.empty()) server_.emplace(latency, wanted.http2);
+        if (wanted.url.empty()) server_.emplace(options.http2(wanted.http2), prepare);
         pin_to(core::last);
         raise_descriptor_limit();
     }
@@ -45,6 +51,11 @@ class target {
         return chorus::client(ex, api, options);
     }
 
+    static std::string prompt(std::size_t index) { return "Question number " + std::to_string(index); }
+    chorus::chat_request question(std::size_t index) const {
+        return chorus::chat_request(settings_.model).user(prompt(index));
+    }
+
     /// Sends request number `index` and counts what comes back.
     chorus::awaitable<void> ask(chorus::client& llm, std::size_t index, tally& counts) const {
         const auto started = std::chrono::steady_clock::now();
@@ -58,10 +69,6 @@ class target {
     }
 
  private:
-    static std::string prompt(std::size_t index) { return "Question number " + std::to_string(index); }
-    chorus::chat_request question(std::size_t index) const {
-        return chorus::chat_request(settings_.model).user(prompt(index));
-    }
     std::string problem_of(const chorus::result<chorus::chat_response>& reply, std::size_t index) const {
         if (!reply) return reply.error().message();
         const std::string asked = prompt(index);
