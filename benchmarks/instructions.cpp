@@ -1,7 +1,9 @@
 // One piece of a call over and over again, for callgrind to count: count-instructions runs it.
 #include <chorus/client.hpp>
 #include <chorus/http/h1_codec.hpp>
+#include <chorus/provider/chat_stream_reader.hpp>
 #include <chorus/provider/openai.hpp>
+#include <chorus/sse/decoder.hpp>
 #include <chorus/testing/mock_openai.hpp>
 
 #include <boost/asio/co_spawn.hpp>
@@ -28,6 +30,7 @@
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include <gnu/libc-version.h>
@@ -51,7 +54,8 @@ void (*volatile counted)(const std::function<void()>& work) = &chorus_counted_re
 
 constexpr std::string_view usage = R"(Usage: instructions PIECE [REQUESTS]
        instructions --versions
-PIECE is encode, decode, http1 or http2. Prints how many requests were counted (default: 320).
+PIECE is encode, decode, sse, stream, http1 or http2. Prints how many requests, or events of a stream, were counted
+(default: 320).
 Alone it shows that the piece works; count-instructions says what it costs.
 )";
 
@@ -320,6 +324,54 @@ void decode(std::size_t count) {
     counted([&] { work(warm_up, warm_up + count); });
 }
 
+/// Events of about 220 bytes, as OpenAI sends them, each in a record of its own.
+std::vector<std::string> streamed_events(std::size_t count) {
+    std::vector<std::string> events;
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::string word = " word " + std::to_string(i % 10);
+        events.push_back(
+            R"(data: {"id":"chatcmpl-0123456789abcdef","object":"chat.completion.chunk","created":1760000000,"model":")" +
+            std::string(model) + R"(","service_tier":"default","choices":[{"index":0,"delta":{"content":")" + word +
+            "\"},\"logprobs\":null,\"finish_reason\":null}]}\n\n");
+    }
+    return events;
+}
+
+/// An event stream becomes events.
+void sse(std::size_t count) {
+    const auto events = streamed_events(count + warm_up);
+    chorus::sse::decoder decoder;
+    std::size_t found = 0;
+    const auto work = [&](std::size_t first, std::size_t last) {
+        for (std::size_t i = first; i < last; ++i) {
+            decoder.feed(events[i]);
+            for (chorus::sse::event next; decoder.next(next) == chorus::sse::step::event;) ++found;
+        }
+    };
+    work(0, warm_up);
+    counted([&] { work(warm_up, warm_up + count); });
+    if (found != events.size()) throw std::runtime_error("events are missing");
+}
+
+/// An event stream becomes what a consumer of a chat stream sees.
+void stream(std::size_t count) {
+    const auto events = streamed_events(count + warm_up);
+    const auto openai = api("https://api.openai.com/v1");
+    chorus::http::response head;
+    head.status = 200;
+    chorus::chat_stream_reader reader(*openai, head, {}, std::chrono::system_clock::now(), 1 << 20);
+    std::size_t found = 0;
+    const auto work = [&](std::size_t first, std::size_t last) {
+        for (std::size_t i = first; i < last; ++i) {
+            if (!reader.take(events[i])) throw std::runtime_error("an event was not understood");
+            for (chorus::chat_event next; reader.next(next);) found += std::holds_alternative<chorus::text_event>(next);
+        }
+    };
+    work(0, warm_up);
+    counted([&] { work(warm_up, warm_up + count); });
+    if (found != events.size()) throw std::runtime_error("events are missing");
+}
+
 chorus::awaitable<void> ask(chorus::client& llm, std::vector<chorus::chat_request> requests) {
     for (auto& each : requests) check(co_await llm.try_complete(std::move(each)));
 }
@@ -403,6 +455,10 @@ int main(int count, char** arguments) {
             encode(requests);
         } else if (piece == "decode") {
             decode(requests);
+        } else if (piece == "sse") {
+            sse(requests);
+        } else if (piece == "stream") {
+            stream(requests);
         } else if (piece == "http1") {
             exchange<http1_peer>(requests, 1, chorus::http::protocol::http1);
 #ifdef CHORUS_WITH_HTTP2
