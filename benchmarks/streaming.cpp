@@ -86,6 +86,15 @@ void note_lateness(std::string_view text, chunk_tally& pieces) {
     pieces.late_ms.push_back(static_cast<float>(static_cast<double>(now_ns() - made) / 1e6));
 }
 
+/// Whether a text is `echo: PROMPT echo: PROMPT ...`, wherever it was cut off.
+bool is_echo(std::string_view text, const std::string& prompt) {
+    const std::string unit = "echo: " + prompt + " ";
+    for (; !text.empty(); text.remove_prefix(std::min(unit.size(), text.size()))) {
+        if (!unit.starts_with(text.substr(0, unit.size()))) return false;
+    }
+    return true;
+}
+
 chorus::awaitable<void> read_one(const bench::target& server, chorus::client& llm, const streaming_settings& wanted,
                                  std::size_t index, bench::tally& counts, chunk_tally& pieces) {
     const auto started = std::chrono::steady_clock::now();
@@ -108,6 +117,8 @@ chorus::awaitable<void> read_one(const bench::target& server, chorus::client& ll
     } else if (whole->finish_reason() != "stop" || chunks != wanted.chunks) {
         counts.fail("a stream of " + std::to_string(chunks) + " chunks that ended with \"" +
                     std::string(whole->finish_reason()) + '"');
+    } else if (!wanted.stamped && !wanted.any_answer && !is_echo(whole->text(), server.prompt(index))) {
+        counts.fail("a text that does not repeat the prompt: " + std::string(whole->text().substr(0, 80)));
     } else {
         counts.succeed(std::chrono::steady_clock::now() - started);
     }

@@ -146,7 +146,7 @@ def grouped(groups, make_axis, draw_row, title, note, axis_title):
 
 def legend(groups):
     limits = any(row.kind == "limit" for _, rows in groups for row in rows)
-    return ["dashed: load generators that decode nothing"] * limits
+    return ["dashed: decodes nothing"] * limits
 
 
 def bar_chart(title, note, groups):
@@ -170,9 +170,9 @@ def dot_chart(title, note, groups):
     return grouped(groups, Logarithmic, draw_row, title, note, "; ".join(["logarithmic scale"] + legend(groups)))
 
 
-def panel_chart(title, note, groups, panels):
+def panel_chart(title, note, groups, panels, mark=None):
     """One panel beside the other on equal logarithmic axes; `panels` holds two lines of heading, and a value and its
-    text for each row's key."""
+    text for each row's key. `mark` is a power of ten that is drawn stronger."""
     left = MARGIN + max(width_of(name) for _, rows in groups for _, name, _ in rows) + 10
     gap = 14
     width = (WIDTH - MARGIN - left - gap * (len(panels) - 1)) / len(panels)
@@ -195,7 +195,7 @@ def panel_chart(title, note, groups, panels):
             pieces.append(text(start, top - 26 + 16 * number_of_line, words, "note strong"))
         for tick in axis.ticks:
             if math.log10(tick) % 1 < 1e-9:
-                pieces += [line(axis.scale(tick), top, axis.scale(tick), bottom, "axis" if tick == 1 else "grid"),
+                pieces += [line(axis.scale(tick), top, axis.scale(tick), bottom, "axis" if tick == mark else "grid"),
                            text(axis.scale(tick), bottom + 16, axis.label(tick), "tick", "middle")]
         for y, key, kind in placed:
             value, words = cells.get(key, (None, "-"))
@@ -204,7 +204,7 @@ def panel_chart(title, note, groups, panels):
             else:
                 x = axis.scale(value)
                 pieces += [dot(x, y + 11, kind), text(x + DOT + 4, y + 15.5, words, "tick " + weight(kind))]
-    key = "logarithmic scales; dashed: a load generator that decodes nothing; -: not measured or not possible"
+    key = "logarithmic scales; dashed: decodes nothing; -: not measured or not possible"
     pieces.append(text(WIDTH - MARGIN, bottom + 34, key, "tick", "end"))
     return card(title, note, bottom + 48, pieces)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[3]
 SOURCES = ROOT / "benchmarks" / "peers"
 BODY = '{"model":"mock-model","messages":[{"role":"user","content":"Question number 12345"}]}'
+STREAM_BODY = BODY[:-1] + ',"stream":true}'
 STREAMS_PER_CONNECTION = 100  # what the mock server allows
 
 
@@ -24,11 +25,14 @@ class Job:
 
     scenario: str
     http2: bool
-    requests: int
+    requests: int  # streams, in the scenario stream
     concurrency: int = 64
     waves: int = 1
     latency_ms: int = 0
     seconds: float = 3  # for wrk, which knows no number of requests
+    chunks: int = 0  # of each stream
+    chunk_bytes: int = 0
+    record_bytes: int = 0  # what the server gathers for a TLS record; 0: a record a chunk
     url: str = ""
     ca: str = ""
 
@@ -142,8 +146,8 @@ class Peer:
 
     name: str
     protocols: tuple = ("http1", "http2")
-    scenarios: tuple = ("throughput", "fanout", "reuse")
-    limit: bool = False  # a load generator that checks neither answers nor certificates
+    scenarios: tuple = ("throughput", "fanout", "reuse", "stream")
+    limit: bool = False  # decodes nothing and checks no answer
     version: str = "?"
     command: list = field(default_factory=list)
 
@@ -157,6 +161,7 @@ class Peer:
     def words(self, job):
         words = [*self.command, "--scenario", job.scenario, "--url", job.url, "--ca", job.ca]
         words += ["--requests", job.requests, "--concurrency", job.concurrency, "--waves", job.waves]
+        words += ["--chunks", job.chunks] if job.scenario == "stream" else []
         return [str(word) for word in words] + ["--http2"] * job.http2
 
     def read(self, job, output, cpu_s):
@@ -177,10 +182,13 @@ class Chorus(Peer):
         self.version = "chorus " + (commit.strip() if re.fullmatch(r"\S+\s*", commit) else "")
 
     def words(self, job):
-        words = [self.command[0] / job.scenario, "--json", "--url", job.url, "--ca", job.ca]
-        words += ["--requests", job.requests]
-        if job.scenario == "throughput":
+        program = "streaming" if job.scenario == "stream" else job.scenario
+        words = [self.command[0] / program, "--json", "--url", job.url, "--ca", job.ca]
+        words += ["--streams" if job.scenario == "stream" else "--requests", job.requests]
+        if job.scenario in ("throughput", "stream"):
             words += ["--concurrency", job.concurrency]
+        if job.scenario == "stream":
+            words += ["--chunks", job.chunks]
         if job.scenario == "fanout":
             words += ["--waves", job.waves, "--latency-ms", max(job.latency_ms, 1)]
         return [str(word) for word in words] + ["--http2"] * job.http2
@@ -201,6 +209,13 @@ class Libcurl(Peer):
             "libcurl", ["g++", "-std=c++20", "-O2", "-DNDEBUG", source, "-o", program, "-lcurl"]))
         self.command = [program]
         self.version = "libcurl " + version_in(said("curl-config", "--version"))
+
+
+class LibcurlUndecoded(Libcurl):
+    """Cuts a stream into lines and counts those with data, and looks into none of them."""
+
+    def words(self, job):
+        return super().words(job) + ["--undecoded"]
 
 
 class Python(Peer):
@@ -305,14 +320,16 @@ class H2load(Peer):
         shop.packages("nghttp2-client")
         self.command = [on_path("h2load")]
         self.version = "h2load " + version_in(said("h2load", "--version"))
-        self.body = shop.folder / "h2load-body.json"
-        self.body.parent.mkdir(parents=True, exist_ok=True)
-        self.body.write_text(BODY)
+        self.bodies = shop.folder
+        self.bodies.mkdir(parents=True, exist_ok=True)
+        (self.bodies / "h2load-body.json").write_text(BODY)
+        (self.bodies / "h2load-stream-body.json").write_text(STREAM_BODY)
 
     def words(self, job):
         in_flight = job.requests if job.scenario == "fanout" else job.concurrency
         streams = min(in_flight, STREAMS_PER_CONNECTION) if job.http2 else 1
-        words = [*self.command, "--threads", 1, "--requests", job.requests, "--data", self.body,
+        body = self.bodies / ("h2load-stream-body.json" if job.scenario == "stream" else "h2load-body.json")
+        words = [*self.command, "--threads", 1, "--requests", job.requests, "--data", body,
                  "--clients", -(-in_flight // streams), "--max-concurrent-streams", streams,
                  "--header", "content-type: application/json", "--header", "authorization: Bearer sk-mock"]
         return [str(word) for word in words] + ["--h1"] * (not job.http2) + [job.url + "/chat/completions"]
@@ -320,9 +337,15 @@ class H2load(Peer):
     def read(self, job, output, cpu_s):
         wall_s = re.search(r"finished in ([\d.]+)(us|ms|s)", output)
         wall_s = float(wall_s[1]) * {"us": 1e-6, "ms": 1e-3, "s": 1}[wall_s[2]]
+        wall_s = max(wall_s, 1e-6)
         ok = int(re.search(r"status codes: (\d+) 2xx", output)[1])
-        return {"requests": job.requests, "ok": ok, "failed": job.requests - ok, "wall_s": wall_s,
-                "requests_per_s": ok / max(wall_s, 1e-6), "cpu_us_per_request": cpu_s * 1e6 / job.requests}
+        if job.scenario == "stream":  # it sees no chunks: each stream that ended well is taken to have brought all
+            ok = min(ok, int(re.search(r"(\d+) succeeded", output)[1]))
+            figures = {"chunks_per_s": ok * job.chunks / wall_s,
+                       "cpu_us_per_chunk": cpu_s * 1e6 / job.requests / job.chunks}
+        else:
+            figures = {"requests_per_s": ok / wall_s, "cpu_us_per_request": cpu_s * 1e6 / job.requests}
+        return {"requests": job.requests, "ok": ok, "failed": job.requests - ok, "wall_s": wall_s} | figures
 
 
 def all_peers():
@@ -339,5 +362,6 @@ def all_peers():
         Python("openai-python", "openai_client.py", ["openai", "httpx2"], protocols=both),
         Python("openai-python-aiohttp", "openai_client.py", ["openai", "aiohttp"], "--aiohttp", protocols=one),
         Wrk("wrk", one, scenarios=("throughput",), limit=True),
-        H2load("h2load", scenarios=("throughput", "fanout"), limit=True),
+        LibcurlUndecoded("libcurl-undecoded", scenarios=("stream",), limit=True),
+        H2load("h2load", scenarios=("throughput", "fanout", "stream"), limit=True),
     ]

@@ -1,5 +1,6 @@
 # The results as a file that grows run by run, and what is read off it: medians, the table, the charts.
 import json
+import math
 import os
 import platform
 import re
@@ -9,9 +10,12 @@ from pathlib import Path
 
 import charts
 
-KEY = ("scenario", "peer", "protocol", "requests_at_once", "latency_ms")
+KEY = ("scenario", "peer", "protocol", "requests_at_once", "latency_ms", "record_bytes")  # the last: stream alone
 LABEL = {"http1": "HTTP/1.1", "http2": "HTTP/2"}
 OURS = "chorus"
+# Of the two tables: what is in them, and what puts the clients in order.
+COMPARED = ("throughput", "fanout", "reuse"), lambda record: -(median(record, "requests_per_s") or 0)
+STREAMED = ("stream",), lambda record: median(record, "cpu_us_per_chunk") or math.inf
 
 
 class Results:
@@ -22,14 +26,14 @@ class Results:
         self.records = json.loads(self.path.read_text())["records"] if self.path.exists() else []
 
     def add(self, record):
-        same = lambda other: all(other[name] == record[name] for name in KEY)
+        same = lambda other: all(other.get(name) == record.get(name) for name in KEY)
         self.records = [other for other in self.records if not same(other)] + [record]
 
     def save(self):
         self.path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = self.path.with_suffix(".part")
-        unfinished.write_text(json.dumps({"records": sorted(self.records, key=lambda r: [str(r[k]) for k in KEY])},
-                                         indent=1) + "\n")
+        ordered = sorted(self.records, key=lambda record: [str(record.get(name)) for name in KEY])
+        unfinished.write_text(json.dumps({"records": ordered}, indent=1) + "\n")
         unfinished.replace(self.path)
 
 
@@ -46,10 +50,11 @@ def machine():
 
 
 def new_record(peer, protocol, scenario, job):
-    at_once = {"throughput": job.concurrency, "reuse": 1}.get(scenario, job.requests)
+    at_once = {"throughput": job.concurrency, "stream": job.concurrency, "reuse": 1}.get(scenario, job.requests)
+    streamed = {name: getattr(job, name) for name in ("record_bytes", "chunks", "chunk_bytes")}
     return {"scenario": scenario, "peer": peer.name, "limit": peer.limit, "protocol": protocol,
-            "requests_at_once": at_once, "latency_ms": job.latency_ms, "version": peer.version,
-            "machine": machine(), "measured": date.today().isoformat(), "runs": []}
+            "requests_at_once": at_once, "latency_ms": job.latency_ms, **(streamed if scenario == "stream" else {}),
+            "version": peer.version, "machine": machine(), "measured": date.today().isoformat(), "runs": []}
 
 
 def line(scenario, figures):
@@ -57,6 +62,7 @@ def line(scenario, figures):
     if "ended" in figures:
         return figures["ended"]
     shown = {"throughput": ["requests_per_s", "cpu_us_per_request", "p99_ms"],
+             "stream": ["chunks_per_s", "cpu_us_per_chunk"],
              "reuse": ["latency_ms_kept", "latency_ms_new", "cpu_us_kept", "cpu_us_new"]}.get(
                  scenario, ["wall_s", "cpu_us_per_request", "rss_kb_per_in_flight"])
     words = [f"{name} {short(figures[name])}" for name in shown if name in figures]
@@ -113,24 +119,24 @@ class View:
     def __init__(self, records):
         self.records = records
 
-    def find(self, scenario, peer=None, protocol=None, at_once=None, latency_ms=None):
-        wanted = {"scenario": scenario, "peer": peer, "protocol": protocol, "requests_at_once": at_once,
-                  "latency_ms": latency_ms}
+    def find(self, scenario, peer=None, protocol=None, at_once=None, latency_ms=None, record_bytes=None):
+        wanted = dict(zip(KEY, (scenario, peer, protocol, at_once, latency_ms, record_bytes)))
         return [record for record in self.records
-                if all(value is None or record[name] == value for name, value in wanted.items())]
+                if all(value is None or record.get(name) == value for name, value in wanted.items())]
 
     def points(self, scenario):
-        return sorted({(record["requests_at_once"], record["latency_ms"]) for record in self.find(scenario)})
+        """What the runs of a scenario differ in beside the client: at once, latency, and of streams the records."""
+        names = [name for name in KEY[3:] if scenario == "stream" or name != "record_bytes"]
+        return sorted({tuple(record[name] for name in names) for record in self.find(scenario)})
 
-    def clients(self):
+    def clients(self, scenarios, order):
         """Pairs of peer and protocol: by protocol, chorus first, then the others as they do, then the limits."""
-        compared = [record for record in self.records if record["scenario"] != "scale"]
+        compared = [record for record in self.records if record["scenario"] in scenarios]
         pairs = {(record["peer"], record["protocol"]): record for record in compared}
 
         def rank(pair):
-            found = self.find("throughput", *pair)
-            rate = median(found[0], "requests_per_s") if found else None
-            return (pair[1], pair[0] != OURS, pairs[pair]["limit"], -(rate or 0), pair[0])
+            first = self.find(scenarios[0], *pair)[:1]
+            return (pair[1], pair[0] != OURS, pairs[pair]["limit"], not first, *map(order, first), pair[0])
 
         return sorted(pairs, key=rank)
 
@@ -144,6 +150,10 @@ def seconds(latency_ms):
 
 def spelt(point):
     return f"{point[0]:,} at {seconds(point[1])}"
+
+
+def records_spelt(record_bytes):
+    return f"records of {record_bytes / 1024:g} KB" if record_bytes else "a TLS record a chunk"
 
 
 def memory_point(view):
@@ -165,8 +175,14 @@ def columns(view):
     for point in view.points("reuse"):
         made.append(("ms a request, kept / new client", "reuse", point, ["latency_ms_kept", "latency_ms_new"]))
         made.append(("CPU us a request, kept / new client", "reuse", point, ["cpu_us_kept", "cpu_us_new"]))
+    return made
+
+
+def stream_columns(view):
+    made = []
     for point in view.points("stream"):
-        made.append(("CPU a chunk, us", "stream", point, ["cpu_us_per_chunk"]))
+        made.append((f"CPU a chunk, us, {records_spelt(point[2])}", "stream", point, ["cpu_us_per_chunk"]))
+        made.append(("chunks/s", "stream", point, ["chunks_per_s"]))
     return made
 
 
@@ -187,14 +203,21 @@ def markdown(rows):
     return "\n".join("| " + " | ".join(row) + " |" for row in [rows[0], rule, *rows[1:]])
 
 
-def table(view):
-    """Markdown: what was measured and how, one table of all clients, and the scaling of chorus."""
-    said = columns(view)
+def comparison(view, clients, said):
     rows = [["client"] + [title for title, *_ in said]]
-    for pair in view.clients():
+    for pair in clients:
         name = f"{pair[0]}, {LABEL[pair[1]]}"
         rows.append([f"**{name}**" if pair[0] == OURS else name] + [cell(view, pair, *rest) for _, *rest in said])
-    parts = [caption(view), markdown(rows)]
+    return markdown(rows)
+
+
+def table(view):
+    """Markdown: what was measured and how, one table of all clients, one of their streams, the scaling of chorus."""
+    parts = [caption(view)]
+    if clients := view.clients(*COMPARED):
+        parts.append(comparison(view, clients, columns(view)))
+    if clients := view.clients(*STREAMED):
+        parts += [stream_caption(view), comparison(view, clients, stream_columns(view))]
     if view.points("scale"):
         rows = [["in flight at once", "latency", "wall", "CPU a request, us", "KB a request in flight", "failed"]]
         for at_once, latency_ms in view.points("scale"):
@@ -207,6 +230,11 @@ def table(view):
     return "\n\n".join(parts) + "\n"
 
 
+def busiest(view, scenario):
+    busy = [median(record, "server_busy") for record in view.find(scenario) if median(record, "server_busy")]
+    return f" In the {scenario} runs the server was busy for up to {max(busy):.0%} of its core." if busy else ""
+
+
 def caption(view):
     machines = sorted({record["machine"] for record in view.records})
     days = sorted({record["measured"] for record in view.records})
@@ -217,16 +245,28 @@ def caption(view):
     told = [said if said.startswith(peer + " ") else f"{peer} ({said})" for peer, said in sorted(versions.items())]
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     count = str(runs[0]) if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
-    busy = [median(record, "server_busy") for record in view.find("throughput") if median(record, "server_busy")]
-    busiest = f" In the throughput runs the server was busy for up to {max(busy):.0%} of its core." if busy else ""
     return (
         f"Measured {when} on {'; '.join(machines)}. Each client is one process on one core; chorus's mock server has"
         f" another. All speak TLS. Medians of {count} interleaved runs. Every answer is decoded and compared with its"
         f" prompt, certificates are verified, retries are off. wrk and h2load do none of that: they are the limit."
-        f"{busiest} CPU is user and system time of the client. Fan-out begins without connections; its wall time is"
-        f" divided by the latency of the server, and \"> 60 s\" did not end in that time. KB in flight is the growth of"
+        f"{busiest(view, 'throughput')}"
+        f" CPU is user and system time of the client. Fan-out begins without connections; its wall time is divided by"
+        f" the latency of the server, and \"> 60 s\" did not end in that time. KB in flight is the growth of"
         f" the process over the requests at once, connections included. \"-\": not measured, or the client cannot.\n\n"
         f"Versions: {'; '.join(told)}.")
+
+
+def stream_caption(view):
+    """What the streams were; all records of a point have the same."""
+    shapes = sorted({tuple(record[name] for name in ("requests_at_once", "chunks", "chunk_bytes"))
+                     for record in view.find("stream")})
+    told = "; ".join(f"{at_once} at once, {chunks} chunks of {size} bytes each" for at_once, chunks, size in shapes)
+    return (
+        f"Streamed answers, {told}, as fast as the client takes them. The server writes each chunk as a TLS record of"
+        f" its own, or gathers them to records of 16 KB. Every event is decoded; a stream counts if it brought all of"
+        f" its chunks, the finish reason \"stop\" and the text that belongs to its prompt. h2load and libcurl-undecoded"
+        f" are the limit: the one reads the bytes, the other counts the lines with data and decodes none."
+        f"{busiest(view, 'stream')}")
 
 
 # --- the charts -------------------------------------------------------------------------------------------------------
@@ -237,7 +277,7 @@ def bars(view, scenario, point, name, reverse=False):
     groups = []
     for protocol in LABEL:
         rows = []
-        for peer, its_protocol in view.clients():
+        for peer, its_protocol in view.clients(*COMPARED):
             found = view.find(scenario, peer, protocol, *point) if its_protocol == protocol else []
             value = median(found[0], name) if found else None
             words = short(value) if value is not None else trouble(found[0]) if found else ""
@@ -267,35 +307,38 @@ def draw(view):
             f"Memory for a request in flight, {point[0]:,} at once",
             "KB of the client's process, connections and TLS included; shorter is better. Linear scale.", groups)
     if points := view.points("fanout"):
-        drawn["fanout.svg"] = fanout_chart(view, points)
-    for point in view.points("stream"):
-        drawn["stream.svg"] = charts.dot_chart(
-            "CPU time of the client for a streamed chunk", "Microseconds; further left is better.",
-            bars(view, "stream", point, "cpu_us_per_chunk"))
+        headings = [(f"{point[0]:,}", f"at {seconds(point[1])}") for point in points]
+        drawn["fanout.svg"] = panels(
+            view, COMPARED, "fanout", "ratio", headings, "Fan-out: wall time over the latency of the server",
+            "All requests at once, without open connections. 1 is perfect; further left is better.", mark=1)
+    if points := view.points("stream"):
+        headings = [(f"{point[0]:,} at once,", records_spelt(point[2])) for point in points]
+        drawn["stream.svg"] = panels(
+            view, STREAMED, "stream", "cpu_us_per_chunk", headings, "CPU time of the client for a streamed chunk",
+            "Microseconds; further left is better.")
     if points := view.points("scale"):
         drawn["scaling.svg"] = scaling_chart(view, points)
     return drawn
 
 
-def fanout_chart(view, points):
-    clients = [pair for pair in view.clients() if view.find("fanout", *pair)]
-    panels = []
-    for point in points:
+def panels(view, compared, scenario, name, headings, title, note, mark=None):
+    """A chart with a panel for each point of a scenario, and in it the figure of this name of each client."""
+    clients = [pair for pair in view.clients(*compared) if view.find(scenario, *pair)]
+    drawn = []
+    for heading, point in zip(headings, view.points(scenario)):
         cells = {}
         for pair in clients:
-            found = view.find("fanout", *pair, *point)
+            found = view.find(scenario, *pair, *point)
             if found:
-                value = median(found[0], "ratio")
+                value = median(found[0], name)
                 cells[pair] = (value, short(value) if value is not None else trouble(found[0]))
-        panels.append(((f"{point[0]:,}", f"at {seconds(point[1])}"), cells))
+        drawn.append((heading, cells))
     groups = {}
     for pair in clients:
-        limit = any(record["limit"] for record in view.find("fanout", *pair))
+        limit = any(record["limit"] for record in view.find(scenario, *pair))
         kind = "ours" if pair[0] == OURS else "limit" if limit else "peer"
         groups.setdefault(LABEL[pair[1]], []).append((pair, pair[0], kind))
-    return charts.panel_chart(
-        "Fan-out: wall time over the latency of the server",
-        "All requests at once, without open connections. 1 is perfect; further left is better.", groups.items(), panels)
+    return charts.panel_chart(title, note, groups.items(), drawn, mark)
 
 
 def scaling_chart(view, points):

@@ -22,6 +22,11 @@ MOST_CONNECTIONS = 19_000
 SCALE = [(1, 1_000), (10, 1_000), (100, 1_000), (1_000, 1_000), (10_000, 1_000), (100_000, 10_000), (1_000_000, 60_000)]
 REUSE_REQUESTS = 500
 TRIAL_REQUESTS = 1_000
+MOST_REQUESTS = 500_000
+CHUNKS, CHUNK_BYTES = 200, 220
+RECORD_BYTES = (0, 16 * 1024)  # a TLS record a chunk; the largest records that there are
+TRIAL_STREAMS = 128
+MOST_STREAMS = 50_000
 
 
 def pinned(core):
@@ -30,13 +35,21 @@ def pinned(core):
     return ["taskset", "--cpu-list", str(core)]
 
 
+def server_options(job):
+    words = ["--latency-ms", job.latency_ms]
+    if job.scenario == "stream":
+        words += ["--stream-chunks", job.chunks, "--stream-chunk-bytes", job.chunk_bytes,
+                  "--stream-record-bytes", job.record_bytes]
+    return [str(word) for word in words] + ["--http2"] * job.http2
+
+
 @contextmanager
-def mock_server(build, http2, latency_ms):
+def mock_server(build, job):
     """Gives the URL, the CA file and a function that ends the server and returns its counters."""
     with tempfile.TemporaryDirectory() as scratch:
         # --until-eof ends it with this process, whatever becomes of that.
         command = [*pinned(SERVER_CORE), str(build / "examples" / "mock_server"), "--json", "--until-eof",
-                   "--ca-out", f"{scratch}/ca.pem", "--latency-ms", str(latency_ms)] + ["--http2"] * http2
+                   "--ca-out", f"{scratch}/ca.pem", *server_options(job)]
         server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
         def stop():
@@ -66,7 +79,7 @@ def children_cpu_s():
 
 def run_once(shop, peer, job, limit_s):
     """The figures of one run with the server's counters in "server", or {"ended": why there are none}."""
-    with mock_server(shop.build, job.http2, job.latency_ms) as (url, ca, stop):
+    with mock_server(shop.build, job) as (url, ca, stop):
         words = [*pinned(CLIENT_CORE), *map(str, peer.words(replace(job, url=url, ca=ca)))]
         cpu_s = children_cpu_s()
         client = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -125,21 +138,41 @@ def able(peers, scenario):
     return [one for one in peers if scenario in one.scenarios]
 
 
+def fitting(shop, peer, trial, most, wanted, run):
+    """The trial with as many times its requests as fit into the seconds wanted, at the rate that it gave."""
+    def rate_of(job):
+        figures = run(shop, peer, job, wanted.time_limit)
+        return figures["ok"] / figures["wall_s"] if figures.get("wall_s") else 0
+
+    rate = rate_of(trial)
+    # The second trial is no longer mostly the start.
+    longer = min(int(rate), most // 5)
+    if longer > 2 * trial.requests:
+        rate = rate_of(replace(trial, requests=longer)) or rate
+    rounds = int(rate * wanted.seconds) // trial.requests
+    return replace(trial, requests=min(max(rounds, 1) * trial.requests, most), seconds=wanted.seconds)
+
+
 def throughput(shop, peers, wanted, into):
-    """As many requests as fit into the seconds wanted, at the rate that a trial gave."""
     def job(peer, http2):
         trial = Job("throughput", http2, TRIAL_REQUESTS, wanted.concurrency, seconds=1)
-        figures = run_once(shop, peer, trial, wanted.time_limit)
-        rate = figures.get("requests_per_s", 0)
-        # The second trial is no longer mostly the start.
-        longer = min(max(int(rate * 1), TRIAL_REQUESTS), 100_000)
-        if longer > 2 * TRIAL_REQUESTS:
-            rate = run_once(shop, peer, replace(trial, requests=longer), wanted.time_limit).get("requests_per_s", rate)
-        requests = min(max(int(rate * wanted.seconds) // 1000 * 1000, TRIAL_REQUESTS), 500_000)
-        return replace(trial, requests=requests, seconds=wanted.seconds)
+        return fitting(shop, peer, trial, MOST_REQUESTS, wanted, run_once)
 
     print(f"throughput, {wanted.concurrency} at once")
     series(shop, able(peers, "throughput"), wanted, "throughput", job, into)
+
+
+def stream(shop, peers, wanted, into, run=run_once):
+    for record_bytes in RECORD_BYTES:
+        print(f"stream, {wanted.concurrency} at once, {CHUNKS} chunks of {CHUNK_BYTES} bytes,",
+              results.records_spelt(record_bytes))
+
+        def job(peer, http2):
+            trial = Job("stream", http2, TRIAL_STREAMS, wanted.concurrency, chunks=CHUNKS, chunk_bytes=CHUNK_BYTES,
+                        record_bytes=record_bytes)
+            return fitting(shop, peer, trial, MOST_STREAMS, wanted, run)
+
+        series(shop, able(peers, "stream"), wanted, "stream", job, into, run)
 
 
 def fanout(shop, peers, wanted, into):
@@ -166,7 +199,7 @@ def scale(shop, peers, wanted, into):
                lambda peer, http2: Job("fanout", True, requests, latency_ms=latency_ms) if http2 else None, into)
 
 
-SCENARIOS = {"throughput": throughput, "fanout": fanout, "reuse": reuse, "scale": scale}
+SCENARIOS = {"throughput": throughput, "stream": stream, "fanout": fanout, "reuse": reuse, "scale": scale}
 
 
 def installed(shop, peers):

@@ -1,4 +1,5 @@
-// libcurl's multi interface driven by epoll (curl_multi_socket_action), the answers parsed with nlohmann/json.
+// libcurl's multi interface driven by epoll (curl_multi_socket_action), the answers and the events of streams parsed
+// with nlohmann/json, or the lines of streams only counted.
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -7,6 +8,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -25,10 +27,12 @@
 namespace {
 
 constexpr std::string_view usage = R"(Usage: libcurl [options]
-  --scenario NAME     throughput, fanout or reuse
+  --scenario NAME     throughput, fanout, reuse or stream
   --requests N        of each wave
-  --concurrency C     of throughput (default: 64)
+  --concurrency C     of throughput and stream (default: 64)
   --waves W           of fanout (default: 1)
+  --chunks K          that each stream has to bring (default: 200)
+  --undecoded         counts the lines of streams that have data, and looks into none of them
 )";
 
 struct peer_settings : bench::settings {
@@ -36,6 +40,90 @@ struct peer_settings : bench::settings {
     std::size_t requests = 0;
     std::size_t concurrency = 64;
     std::size_t waves = 1;
+    std::size_t chunks = 200;
+    bool undecoded = false;
+
+    bool streams() const { return scenario == "stream"; }
+};
+
+/// Puts the lines of a stream together from what libcurl hands out, and takes their data.
+class stream_reader {
+ public:
+    explicit stream_reader(bool decodes) : decodes_(decodes) {}
+
+    void take(std::string_view bytes) {
+        for (auto end = bytes.find('\n'); end != bytes.npos; end = bytes.find('\n')) {
+            if (rest_.empty()) {
+                take_line(bytes.substr(0, end));
+            } else {
+                rest_.append(bytes, 0, end);
+                take_line(rest_);
+                rest_.clear();
+            }
+            bytes.remove_prefix(end + 1);
+        }
+        rest_.append(bytes);
+    }
+
+    /// What is wrong with the stream, or nothing.
+    std::string problem(std::size_t chunks, const std::string& prompt) const {
+        if (!problem_.empty()) return problem_;
+        if (!is_done_) return "a stream without its end";
+        if (!decodes_) {
+            constexpr std::size_t others = 2;  // the role and the finish
+            return events_ == chunks + others ? "" : "a stream of " + std::to_string(events_) + " events";
+        }
+        if (pieces_ != chunks || finish_reason_ != "stop") {
+            return "a stream of " + std::to_string(pieces_) + " chunks that ended with \"" + finish_reason_ + '"';
+        }
+        // The mock server repeats its echo until it has sent all chunks.
+        const std::string echo = "echo: " + prompt + ' ';
+        for (std::string_view left = text_; !left.empty(); left.remove_prefix(std::min(left.size(), echo.size()))) {
+            if (!echo.starts_with(left.substr(0, echo.size()))) return "a wrong answer: " + text_.substr(0, 100);
+        }
+        return {};
+    }
+
+ private:
+    void take_line(std::string_view line) {
+        constexpr std::string_view field = "data: ";
+        if (!line.starts_with(field)) return;
+        line.remove_prefix(field.size());
+        if (line == "[DONE]") {
+            is_done_ = true;
+            return;
+        }
+        ++events_;
+        if (decodes_) decode(line);
+    }
+
+    // What it throws must not pass through libcurl.
+    void decode(std::string_view data) {
+        try {
+            const auto event = nlohmann::json::parse(data);
+            const auto& choice = event.at("choices").at(0);
+            const auto& delta = choice.at("delta");
+            const auto content = delta.find("content");
+            if (content != delta.end() && content->is_string()) {
+                const auto& text = content->get_ref<const std::string&>();
+                text_ += text;
+                if (!text.empty()) ++pieces_;
+            }
+            const auto& reason = choice.at("finish_reason");
+            if (reason.is_string()) finish_reason_ = reason.get_ref<const std::string&>();
+        } catch (const nlohmann::json::exception& problem) {
+            problem_ = problem.what();
+        }
+    }
+
+    bool decodes_;
+    std::string rest_;  // of a line whose end has not come
+    std::string text_;
+    std::string finish_reason_;
+    std::string problem_;
+    std::size_t events_ = 0;
+    std::size_t pieces_ = 0;
+    bool is_done_ = false;
 };
 
 /// One easy handle, used again and again.
@@ -44,6 +132,7 @@ struct call {
     std::string prompt;
     std::string body;
     std::string answer;
+    std::optional<stream_reader> stream;  // in place of the answer
     std::chrono::steady_clock::time_point started;
 
     call() = default;
@@ -109,8 +198,12 @@ class session {
     void start(call& one) {
         if (next_ == last_) return;
         one.prompt = "Question number " + std::to_string(next_++);
-        one.body = nlohmann::json{{"model", wanted_.model}, {"messages", {{{"role", "user"}, {"content", one.prompt}}}}}
-                       .dump();
+        nlohmann::json body{{"model", wanted_.model}, {"messages", {{{"role", "user"}, {"content", one.prompt}}}}};
+        if (wanted_.streams()) {
+            body["stream"] = true;
+            one.stream.emplace(!wanted_.undecoded);
+        }
+        one.body = body.dump();
         one.answer.clear();
         one.started = clock::now();
         curl_easy_setopt(one.easy, CURLOPT_POSTFIELDS, one.body.c_str());
@@ -157,6 +250,10 @@ class session {
         curl_easy_getinfo(one.easy, CURLINFO_RESPONSE_CODE, &status);
         if (result != CURLE_OK) return counts_.fail(curl_easy_strerror(result));
         if (status != 200) return counts_.fail("status " + std::to_string(status));
+        if (one.stream) {
+            const std::string problem = one.stream->problem(wanted_.chunks, one.prompt);
+            return problem.empty() ? counts_.succeed(clock::now() - one.started) : counts_.fail(problem);
+        }
         try {
             const auto reply = nlohmann::json::parse(one.answer);
             const auto& text = reply.at("choices").at(0).at("message").at("content").get_ref<const std::string&>();
@@ -168,7 +265,8 @@ class session {
     }
 
     static std::size_t on_data(char* data, std::size_t, std::size_t size, void* into) {
-        static_cast<call*>(into)->answer.append(data, size);
+        auto& one = *static_cast<call*>(into);
+        one.stream ? one.stream->take({data, size}) : void(one.answer.append(data, size));
         return size;
     }
 
@@ -210,6 +308,18 @@ void throughput(const peer_settings& wanted, bench::tally& counts, bench::report
     figures.add("concurrency", wanted.concurrency).add("wall_s", watch.wall_s());
     figures.add("requests_per_s", static_cast<double>(counts.ok()) / watch.wall_s());
     figures.add("cpu_us_per_request", watch.cpu_us() / static_cast<double>(wanted.requests));
+}
+
+void stream(const peer_settings& wanted, bench::tally& counts, bench::report& figures) {
+    session all(wanted, wanted.concurrency, counts);
+    const bench::stopwatch watch;
+    all.ask(0, wanted.requests);
+    const double wall_s = watch.wall_s();
+    const double cpu_us = watch.cpu_us();
+    const double chunks = static_cast<double>(wanted.chunks);
+    figures.add("concurrency", wanted.concurrency).add("wall_s", wall_s);
+    figures.add("chunks_per_s", static_cast<double>(counts.ok()) * chunks / wall_s);
+    figures.add("cpu_us_per_chunk", cpu_us / static_cast<double>(wanted.requests) / chunks);
 }
 
 void fanout(const peer_settings& wanted, bench::tally& counts, bench::report& figures) {
@@ -258,8 +368,10 @@ int measure(const peer_settings& wanted) {
         fanout(wanted, counts, figures);
     else if (wanted.scenario == "reuse")
         reuse(wanted, counts, figures);
+    else if (wanted.streams())
+        stream(wanted, counts, figures);
     else
-        throw std::invalid_argument("--scenario needs throughput, fanout or reuse");
+        throw std::invalid_argument("--scenario needs throughput, fanout, reuse or stream");
     figures.add("ok", counts.ok()).add("failed", counts.failed());
     figures.add("p50_ms", counts.latency_ms(0.50)).add("p99_ms", counts.latency_ms(0.99));
     figures.print(std::cout, true);
@@ -274,6 +386,7 @@ int main(int count, char** arguments) {
         bench::option_reader options(wanted);
         options.text("--scenario", wanted.scenario).number("--requests", wanted.requests);
         options.number("--concurrency", wanted.concurrency).number("--waves", wanted.waves);
+        options.number("--chunks", wanted.chunks).flag("--undecoded", wanted.undecoded);
         options.read(words);
         return measure(wanted);
     });

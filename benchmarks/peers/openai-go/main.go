@@ -24,12 +24,13 @@ import (
 )
 
 var (
-	scenario    = flag.String("scenario", "", "throughput, fanout or reuse")
+	scenario    = flag.String("scenario", "", "throughput, fanout, reuse or stream")
 	url         = flag.String("url", "", "")
 	ca          = flag.String("ca", "", "")
 	requests    = flag.Int("requests", 0, "")
 	concurrency = flag.Int("concurrency", 64, "")
 	waves       = flag.Int("waves", 1, "")
+	chunks      = flag.Int("chunks", 200, "")
 	http2       = flag.Bool("http2", false, "")
 
 	authorities = x509.NewCertPool()
@@ -48,7 +49,8 @@ func connect() (*openai.Client, func()) {
 	transport.TLSClientConfig = &tls.Config{RootCAs: authorities}
 	transport.TLSHandshakeTimeout = 10 * time.Minute
 	if *http2 { // left to itself it dials once for every request that finds no connection yet
-		inFlight := map[string]int{"throughput": *concurrency, "fanout": *requests, "reuse": 1}[*scenario]
+		inFlight := map[string]int{"throughput": *concurrency, "stream": *concurrency, "fanout": *requests,
+			"reuse": 1}[*scenario]
 		transport.MaxConnsPerHost = (inFlight + 99) / 100
 	}
 	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = 0, 1_000_000
@@ -57,11 +59,16 @@ func connect() (*openai.Client, func()) {
 	return &client, transport.CloseIdleConnections
 }
 
-func ask(client *openai.Client, prompt string) error {
-	reply, err := client.Chat.Completions.New(context.Background(), openai.ChatCompletionNewParams{
+func question(prompt string) openai.ChatCompletionNewParams {
+	return openai.ChatCompletionNewParams{
 		Model:    "mock-model",
 		Messages: []openai.ChatCompletionMessageParamUnion{openai.UserMessage(prompt)},
-	})
+	}
+}
+
+// ask fails unless the answer is right.
+func ask(client *openai.Client, prompt string) error {
+	reply, err := client.Chat.Completions.New(context.Background(), question(prompt))
 	if err != nil {
 		return err
 	}
@@ -71,9 +78,41 @@ func ask(client *openai.Client, prompt string) error {
 	return nil
 }
 
-func send(client *openai.Client, index int) {
+// readStream fails unless the stream is whole: the mock server repeats its echo until it has sent all chunks.
+func readStream(client *openai.Client, prompt string) error {
+	stream := client.Chat.Completions.NewStreaming(context.Background(), question(prompt))
+	defer stream.Close()
+	var answer strings.Builder
+	var pieces int
+	var finishReason string
+	for stream.Next() {
+		choice := stream.Current().Choices[0]
+		if choice.Delta.Content != "" {
+			answer.WriteString(choice.Delta.Content)
+			pieces++
+		}
+		if choice.FinishReason != "" {
+			finishReason = choice.FinishReason
+		}
+	}
+	if err := stream.Err(); err != nil {
+		return err
+	}
+	if pieces != *chunks || finishReason != "stop" {
+		return fmt.Errorf("a stream of %d chunks that ended with %q", pieces, finishReason)
+	}
+	echo := "echo: " + prompt + " "
+	if text := answer.String(); !strings.HasPrefix(strings.Repeat(echo, len(text)/len(echo)+1), text) {
+		return fmt.Errorf("the stream for %q brought %.100q", prompt, text)
+	}
+	return nil
+}
+
+type exchange func(client *openai.Client, prompt string) error
+
+func send(client *openai.Client, index int, do exchange) {
 	started := time.Now()
-	if err := ask(client, "Question number "+strconv.Itoa(index)); err != nil {
+	if err := do(client, "Question number "+strconv.Itoa(index)); err != nil {
 		if failed.Add(1) <= 5 {
 			fmt.Fprintln(os.Stderr, "failed:", err)
 		}
@@ -110,7 +149,8 @@ func rank(samples []float64, share float64) float64 {
 
 type figures map[string]any
 
-func throughput() figures {
+// keepBusy makes all exchanges, as many at once as wanted, and gives the seconds and the CPU time that they took.
+func keepBusy(do exchange) (seconds, microseconds float64) {
 	client, _ := connect()
 	var next atomic.Int64
 	var workers sync.WaitGroup
@@ -118,14 +158,25 @@ func throughput() figures {
 	for range *concurrency {
 		workers.Go(func() {
 			for index := int(next.Add(1)); index <= *requests; index = int(next.Add(1)) {
-				send(client, index)
+				send(client, index, do)
 			}
 		})
 	}
 	workers.Wait()
-	seconds := time.Since(wall).Seconds()
+	return time.Since(wall).Seconds(), cpuMicroseconds() - cpu
+}
+
+func throughput() figures {
+	seconds, cpu := keepBusy(ask)
 	return figures{"concurrency": *concurrency, "wall_s": seconds, "requests_per_s": float64(ok.Load()) / seconds,
-		"cpu_us_per_request": (cpuMicroseconds() - cpu) / float64(*requests)}
+		"cpu_us_per_request": cpu / float64(*requests)}
+}
+
+func stream() figures {
+	seconds, cpu := keepBusy(readStream)
+	each := float64(*chunks)
+	return figures{"concurrency": *concurrency, "wall_s": seconds, "chunks_per_s": float64(ok.Load()) * each / seconds,
+		"cpu_us_per_chunk": cpu / float64(*requests) / each}
 }
 
 func fanout() figures {
@@ -136,7 +187,7 @@ func fanout() figures {
 		var all sync.WaitGroup
 		started := time.Now()
 		for i := range *requests {
-			all.Go(func() { send(client, wave**requests+i) })
+			all.Go(func() { send(client, wave**requests+i, ask) })
 		}
 		all.Wait()
 		walls = append(walls, time.Since(started).Seconds())
@@ -159,10 +210,10 @@ func reuse() figures {
 		}
 		return rank(samples, 0.5), (cpuMicroseconds() - cpu) / float64(*requests)
 	}
-	keptMs, keptUs := inSequence(func(index int) { send(client, index) })
+	keptMs, keptUs := inSequence(func(index int) { send(client, index, ask) })
 	newMs, newUs := inSequence(func(index int) {
 		once, closeAll := connect()
-		send(once, index)
+		send(once, index, ask)
 		closeAll()
 	})
 	return figures{"latency_ms_kept": keptMs, "latency_ms_new": newMs, "cpu_us_kept": keptUs, "cpu_us_new": newUs}
@@ -176,7 +227,8 @@ func main() {
 		fmt.Fprintln(os.Stderr, "no authority in", *ca, err)
 		os.Exit(2)
 	}
-	result := map[string]func() figures{"throughput": throughput, "fanout": fanout, "reuse": reuse}[*scenario]()
+	scenarios := map[string]func() figures{"throughput": throughput, "fanout": fanout, "reuse": reuse, "stream": stream}
+	result := scenarios[*scenario]()
 	result["requests"], result["ok"], result["failed"] = *requests, ok.Load(), failed.Load()
 	result["p50_ms"], result["p99_ms"] = rank(latencies, 0.5), rank(latencies, 0.99)
 	json.NewEncoder(os.Stdout).Encode(result)

@@ -8,9 +8,11 @@ import { Agent, fetch as undiciFetch } from 'undici';
 const text = { type: 'string' };
 const { values: options } = parseArgs({
   options: { scenario: text, url: text, ca: text, requests: text, http2: { type: 'boolean' },
-             concurrency: { ...text, default: '64' }, waves: { ...text, default: '1' } },
+             concurrency: { ...text, default: '64' }, waves: { ...text, default: '1' },
+             chunks: { ...text, default: '200' } },
 });
 const requests = Number(options.requests);
+const chunks = Number(options.chunks);
 
 const ca = readFileSync(options.ca, 'utf8');
 
@@ -25,15 +27,44 @@ function connect() {
 
 const tally = { ok: 0, failed: 0, latencies: [] };
 
-async function send({ openai }, index) {
-  const prompt = `Question number ${index}`;
+/** Throws unless the answer is right. */
+async function ask({ openai }, prompt) {
+  const completion = await openai.chat.completions.create({
+    model: 'mock-model', messages: [{ role: 'user', content: prompt }],
+  });
+  const answer = completion.choices[0].message.content;
+  if (answer !== `echo: ${prompt}`) throw new Error(`the answer to "${prompt}" is "${answer}"`);
+}
+
+/** Throws unless the stream is whole: the mock server repeats its echo until it has sent all chunks. */
+async function readStream({ openai }, prompt) {
+  const stream = await openai.chat.completions.create({
+    model: 'mock-model', messages: [{ role: 'user', content: prompt }], stream: true,
+  });
+  let answer = '';
+  let pieces = 0;
+  let finishReason = null;
+  for await (const chunk of stream) {
+    const choice = chunk.choices[0];
+    if (choice.delta.content) {
+      answer += choice.delta.content;
+      pieces += 1;
+    }
+    finishReason = choice.finish_reason ?? finishReason;
+  }
+  if (pieces !== chunks || finishReason !== 'stop') {
+    throw new Error(`a stream of ${pieces} chunks that ended with "${finishReason}"`);
+  }
+  const echo = `echo: ${prompt} `;
+  if (!echo.repeat(Math.ceil(answer.length / echo.length)).startsWith(answer)) {
+    throw new Error(`the stream for "${prompt}" brought "${answer.slice(0, 100)}"`);
+  }
+}
+
+async function send(client, index, exchange = ask) {
   const started = performance.now();
   try {
-    const completion = await openai.chat.completions.create({
-      model: 'mock-model', messages: [{ role: 'user', content: prompt }],
-    });
-    const answer = completion.choices[0].message.content;
-    if (answer !== `echo: ${prompt}`) throw new Error(`the answer to "${prompt}" is "${answer}"`);
+    await exchange(client, `Question number ${index}`);
     tally.ok += 1;
     tally.latencies.push(performance.now() - started);
   } catch (problem) {
@@ -54,15 +85,31 @@ function stopwatch() {
 const memoryKb = (name) => Number(readFileSync('/proc/self/status', 'utf8').match(`${name}:\\s*(\\d+)`)[1]);
 const median = (samples) => samples.sort((a, b) => a - b)[Math.floor(samples.length / 2)] ?? 0;
 
-async function throughput() {
+/** Makes all exchanges, as many at once as wanted, and gives the stopwatch that ran meanwhile. */
+async function keepBusy(concurrency, exchange) {
   const client = connect();
-  const concurrency = Number(options.concurrency);
   let next = 0;
-  const worker = async () => { while (next < requests) await send(client, next++); };
+  const worker = async () => { while (next < requests) await send(client, next++, exchange); };
   const all = stopwatch();
   await Promise.all(Array.from({ length: concurrency }, worker));
+  return all;
+}
+
+async function throughput() {
+  const concurrency = Number(options.concurrency);
+  const all = await keepBusy(concurrency, ask);
   const wallS = all.wallMs() / 1000;
   return { concurrency, wall_s: wallS, requests_per_s: tally.ok / wallS, cpu_us_per_request: all.cpuUs() / requests };
+}
+
+async function stream() {
+  const concurrency = Number(options.concurrency);
+  const all = await keepBusy(concurrency, readStream);
+  const wallS = all.wallMs() / 1000;
+  return {
+    concurrency, wall_s: wallS, chunks_per_s: tally.ok * chunks / wallS,
+    cpu_us_per_chunk: all.cpuUs() / requests / chunks,
+  };
 }
 
 async function fanout() {
@@ -103,7 +150,7 @@ async function reuse() {
   return { latency_ms_kept: keptMs, latency_ms_new: newMs, cpu_us_kept: keptUs, cpu_us_new: newUs };
 }
 
-const figures = await { throughput, fanout, reuse }[options.scenario]();
+const figures = await { throughput, fanout, reuse, stream }[options.scenario]();
 tally.latencies.sort((a, b) => a - b);
 const rank = (share) => tally.latencies[Math.floor(tally.latencies.length * share)] ?? 0;
 console.log(JSON.stringify({

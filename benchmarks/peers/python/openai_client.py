@@ -21,12 +21,24 @@ async def connect(options, concurrency):
     async with AsyncOpenAI(base_url=options.url, api_key="sk-mock", max_retries=0, timeout=600,
                            http_client=http_client) as client:
 
+        def create(prompt, **more):
+            return client.chat.completions.create(
+                model="mock-model", messages=[{"role": "user", "content": prompt}], **more)
+
         async def ask(prompt):
-            completion = await client.chat.completions.create(
-                model="mock-model", messages=[{"role": "user", "content": prompt}])
+            completion = await create(prompt)
             return completion.choices[0].message.content
 
-        yield ask
+        async def stream(prompt):
+            pieces, finish_reason = [], None
+            async for chunk in await create(prompt, stream=True):
+                choice = chunk.choices[0]
+                if choice.delta.content:
+                    pieces.append(choice.delta.content)
+                finish_reason = choice.finish_reason or finish_reason
+            return pieces, finish_reason
+
+        yield measure.Client(ask, stream)
 
 
 if __name__ == "__main__":

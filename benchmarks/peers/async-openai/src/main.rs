@@ -1,12 +1,15 @@
 // async-openai on tokio's current-thread runtime, over reqwest with rustls; its retries left out.
 use std::cell::{Cell, RefCell};
 use std::error::Error;
+use std::future::Future;
 use std::time::Instant;
 
-use async_openai::types::chat::{ChatCompletionRequestUserMessageArgs, CreateChatCompletionRequestArgs};
+use async_openai::types::chat::{
+    ChatCompletionRequestUserMessageArgs, CreateChatCompletionRequest, CreateChatCompletionRequestArgs, FinishReason,
+};
 use async_openai::{config::OpenAIConfig, middleware::ReqwestService, Client};
 use clap::{Parser, ValueEnum};
-use futures::future::join_all;
+use futures::{future::join_all, StreamExt};
 use serde_json::{json, Value};
 
 type Failure = Box<dyn Error>;
@@ -16,6 +19,7 @@ enum Scenario {
     Throughput,
     Fanout,
     Reuse,
+    Stream,
 }
 
 #[derive(Parser)]
@@ -32,6 +36,8 @@ struct Options {
     concurrency: usize,
     #[arg(long, default_value_t = 1)]
     waves: usize,
+    #[arg(long, default_value_t = 200)]
+    chunks: usize,
     #[arg(long)]
     http2: bool,
 }
@@ -53,10 +59,14 @@ impl Options {
     }
 }
 
-async fn ask(client: &Client<OpenAIConfig>, prompt: &str) -> Result<(), Failure> {
+fn question(prompt: &str) -> Result<CreateChatCompletionRequest, Failure> {
     let message = ChatCompletionRequestUserMessageArgs::default().content(prompt).build()?;
-    let request = CreateChatCompletionRequestArgs::default().model("mock-model").messages([message.into()]).build()?;
-    let reply = client.chat().create(request).await?;
+    Ok(CreateChatCompletionRequestArgs::default().model("mock-model").messages([message.into()]).build()?)
+}
+
+/// Fails unless the answer is right.
+async fn ask(client: &Client<OpenAIConfig>, prompt: &str) -> Result<(), Failure> {
+    let reply = client.chat().create(question(prompt)?).await?;
     let answer = reply.choices.first().and_then(|choice| choice.message.content.as_deref()).unwrap_or_default();
     if answer.strip_prefix("echo: ") != Some(prompt) {
         return Err(format!("the answer to \"{prompt}\" is \"{answer}\"").into());
@@ -64,10 +74,38 @@ async fn ask(client: &Client<OpenAIConfig>, prompt: &str) -> Result<(), Failure>
     Ok(())
 }
 
+/// Fails unless the stream is whole: the mock server repeats its echo until it has sent all chunks.
+async fn read_stream(client: &Client<OpenAIConfig>, prompt: &str, chunks: usize) -> Result<(), Failure> {
+    let mut stream = client.chat().create_stream(question(prompt)?).await?;
+    let (mut answer, mut pieces, mut finish_reason) = (String::new(), 0, None);
+    while let Some(chunk) = stream.next().await {
+        let chunk = chunk?;
+        let choice = chunk.choices.first().ok_or("a chunk without choices")?;
+        if let Some(text) = choice.delta.content.as_deref().filter(|text| !text.is_empty()) {
+            answer += text;
+            pieces += 1;
+        }
+        finish_reason = choice.finish_reason.or(finish_reason);
+    }
+    if pieces != chunks || finish_reason != Some(FinishReason::Stop) {
+        return Err(format!("a stream of {pieces} chunks that ended with {finish_reason:?}").into());
+    }
+    let echo = format!("echo: {prompt} ");
+    if !echo.repeat(answer.len() / echo.len() + 1).starts_with(&answer) {
+        let begin: String = answer.chars().take(100).collect();
+        return Err(format!("the stream for \"{prompt}\" brought \"{begin}\"").into());
+    }
+    Ok(())
+}
+
 impl Tally {
     async fn send(&self, client: &Client<OpenAIConfig>, index: usize) {
+        self.count(ask(client, &format!("Question number {index}"))).await
+    }
+
+    async fn count(&self, exchange: impl Future<Output = Result<(), Failure>>) {
         let started = Instant::now();
-        match ask(client, &format!("Question number {index}")).await {
+        match exchange.await {
             Ok(()) => {
                 self.ok.set(self.ok.get() + 1);
                 self.latencies_ms.borrow_mut().push(started.elapsed().as_secs_f64() * 1000.0);
@@ -105,20 +143,39 @@ fn memory_kb(name: &str) -> f64 {
     line.split_whitespace().nth(1).and_then(|word| word.parse().ok()).unwrap_or(0.0)
 }
 
-async fn throughput(options: &Options, tally: &Tally) -> Result<Value, Failure> {
+/// Makes all exchanges, as many at once as wanted, and gives the seconds and the CPU time that they took.
+async fn keep_busy(
+    options: &Options,
+    exchange: impl AsyncFn(&Client<OpenAIConfig>, usize),
+) -> Result<(f64, f64), Failure> {
     let client = options.connect()?;
     let next = Cell::new(0);
     let worker = || async {
         while next.get() < options.requests {
             let index = next.replace(next.get() + 1);
-            tally.send(&client, index).await;
+            exchange(&client, index).await;
         }
     };
     let (wall, cpu) = (Instant::now(), cpu_us());
     join_all((0..options.concurrency).map(|_| worker())).await;
-    let wall_s = wall.elapsed().as_secs_f64();
+    Ok((wall.elapsed().as_secs_f64(), cpu_us() - cpu))
+}
+
+async fn throughput(options: &Options, tally: &Tally) -> Result<Value, Failure> {
+    let (wall_s, cpu_us) = keep_busy(options, async |client, index| tally.send(client, index).await).await?;
     Ok(json!({"concurrency": options.concurrency, "wall_s": wall_s, "requests_per_s": tally.ok.get() as f64 / wall_s,
-              "cpu_us_per_request": (cpu_us() - cpu) / options.requests as f64}))
+              "cpu_us_per_request": cpu_us / options.requests as f64}))
+}
+
+async fn stream(options: &Options, tally: &Tally) -> Result<Value, Failure> {
+    let chunks = options.chunks;
+    let read = async |client: &Client<OpenAIConfig>, index: usize| {
+        tally.count(read_stream(client, &format!("Question number {index}"), chunks)).await
+    };
+    let (wall_s, cpu_us) = keep_busy(options, read).await?;
+    Ok(json!({"concurrency": options.concurrency, "wall_s": wall_s,
+              "chunks_per_s": (tally.ok.get() * chunks) as f64 / wall_s,
+              "cpu_us_per_chunk": cpu_us / options.requests as f64 / chunks as f64}))
 }
 
 async fn fanout(options: &Options, tally: &Tally) -> Result<Value, Failure> {
@@ -165,6 +222,7 @@ fn main() -> Result<(), Failure> {
             Scenario::Throughput => throughput(&options, &tally).await,
             Scenario::Fanout => fanout(&options, &tally).await,
             Scenario::Reuse => reuse(&options, &tally).await,
+            Scenario::Stream => stream(&options, &tally).await,
         }
     })?;
     let mut figures = tally.figures();
