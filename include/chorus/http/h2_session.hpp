@@ -44,13 +44,15 @@ class h2_session {
         stream(const stream&) = delete;
         stream& operator=(const stream&) = delete;
 
-        /// What went wrong, when it has completed: `errc::refused`, when the peer promises that it has not processed
-        /// the request; `errc::connection_lost` and `errc::truncated` before and after the response began;
+        /// What went wrong, when it has completed: `errc::refused`, when it was not sent, or the peer promises that
+        /// it has not processed it; `errc::connection_lost` and `errc::truncated` before and after the response began;
         /// `errc::protocol_error`; the errors of the limits. Success is an error without a code.
         error failure;
 
         /// True once the head of the response is there, which is no interim one.
         bool has_head() const noexcept { return has_head_; }
+        /// True once nothing of the request is left to send.
+        bool is_request_sent() const noexcept { return unsent_.empty(); }
         /// True once the peer has said all that it had to say.
         bool has_ended() const noexcept { return is_complete_; }
 
@@ -70,12 +72,14 @@ class h2_session {
         stream* next_ = nullptr;
         std::int32_t id_ = 0;
         errc broken_limit_{};
+        std::size_t head_fields_ = 0;
         bool is_open_ = false;
         bool was_not_sent_ = false;
         bool has_begun_ = false;    // the response
         bool has_head_ = false;     // likewise
         bool is_complete_ = false;  // likewise
         bool has_news_ = false;     // and is listed for it
+        bool is_body_dropped_ = false;
     };
 
     explicit h2_session(const h2_options& options = {});

@@ -249,6 +249,17 @@ TEST_F(h2_session_test, ends_everything_when_the_connection_ends) {
     EXPECT_FALSE(client.is_accepting());
 }
 
+TEST_F(h2_session_test, tells_what_was_not_sent_when_the_connection_ended_from_what_was_lost) {
+    submit(a);
+    exchange();
+    submit(b);
+    client.feed_end("reset by peer");
+    exchange();
+    EXPECT_EQ(outcomes.at(&a).error(), errc::connection_lost);
+    EXPECT_EQ(outcomes.at(&b).error(), errc::refused);
+    EXPECT_EQ(outcomes.at(&b).error().cause(), "reset by peer");
+}
+
 TEST_F(h2_session_test, passes_over_interim_responses_and_trailers) {
     const id stream = submit(a);
     exchange();
@@ -363,6 +374,66 @@ TEST_F(h2_session_test, limits_head_and_body_of_one_response_without_harm_to_oth
     exchange();
     EXPECT_EQ(outcomes.at(&a).error(), errc::head_too_large);
     EXPECT_EQ(outcomes.at(&b).error(), errc::body_too_large);
+    EXPECT_TRUE(outcomes.at(&c));
+}
+
+TEST_F(h2_session_test, does_not_pass_on_a_body_that_is_coded) {
+    const fields coded{{":status", "200"}, {"content-encoding", "gzip"}};
+    const id whole = submit(a);
+    std::string unread;
+    questions.push_back(std::make_unique<question>(message, unread));
+    question& streamed = *questions.back();
+    ASSERT_TRUE(client.submit(streamed));
+    const id other = last_id += 2;
+    exchange();
+    server.respond(whole, coded, "\x1f\x8b\x08");
+    server.respond(other, coded, "\x1f\x8b\x08");
+    exchange();
+    for (const error& why : {outcomes.at(&a).error(), streamed.failure}) {
+        EXPECT_EQ(why, errc::decode_failed);
+        EXPECT_EQ(why.text(), "the body has the content coding 'gzip', which was not asked for");
+        EXPECT_EQ(why.phase(), phase::read);
+    }
+    EXPECT_EQ(unread, "");
+    EXPECT_TRUE(client.is_accepting()) << "the other exchanges of the connection go on";
+}
+
+TEST_F(h2_session_test, keeps_the_status_of_a_failure_whose_body_is_coded) {
+    const fields coded{{":status", "429"}, {"content-encoding", "br"}, {"retry-after", "3"}};
+    const id whole = submit(a);
+    std::string unread;
+    questions.push_back(std::make_unique<question>(message, unread));
+    question& streamed = *questions.back();
+    ASSERT_TRUE(client.submit(streamed));
+    const id other = last_id += 2;
+    exchange();
+    server.respond(whole, coded, std::string(100'000, 'x'));
+    server.respond(other, coded, std::string(100'000, 'x'));
+    exchange();
+    ASSERT_TRUE(outcomes.at(&a));
+    EXPECT_EQ(outcomes.at(&a)->status, 429);
+    EXPECT_EQ(outcomes.at(&a)->headers.get("retry-after"), "3");
+    EXPECT_EQ(outcomes.at(&a)->body, "");
+    EXPECT_FALSE(streamed.failure.code());
+    EXPECT_EQ(streamed.answer.status, 429);
+    EXPECT_EQ(unread, "");
+}
+
+TEST_F(h2_session_test, takes_header_fields_only_up_to_their_number) {
+    const limits caps{.head_fields = 10};
+    fields many = ok;
+    for (int i = 0; i < 10; ++i) many.emplace_back("x-" + std::to_string(i), "");
+    const id flood = submit(a, caps);
+    const id heads = submit(b, caps);
+    const id modest = submit(c, caps);
+    exchange();
+    server.respond(flood, many, "");
+    for (int i = 0; i < 10; ++i) server.interim(heads, {{":status", "103"}});
+    server.respond(heads, ok, "");
+    server.respond(modest, ok, "");
+    exchange();
+    EXPECT_EQ(outcomes.at(&a).error(), errc::head_too_large);
+    EXPECT_EQ(outcomes.at(&b).error(), errc::head_too_large);
     EXPECT_TRUE(outcomes.at(&c));
 }
 

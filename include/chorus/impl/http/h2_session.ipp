@@ -72,10 +72,11 @@ class h2_session::machine {
                            [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
             const std::string_view name = std::string_view(names_).substr(start);
             // A secret must not enter the compression table (RFC 7541, 7.1.3), nor may what differs each time.
-            const bool is_secret = name == "authorization" || name == "x-api-key" || name == "api-key";
+            const bool is_kept_out =
+                name == "authorization" || name == "x-api-key" || name == "api-key" || name == "x-client-request-id";
             fields_.push_back(detail::to_field(
                 name, field.value,
-                static_cast<std::uint8_t>(is_secret ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE)));
+                static_cast<std::uint8_t>(is_kept_out ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE)));
         }
         if (!message.body.empty()) {
             fields_.push_back(detail::to_field("content-length", {digits, static_cast<std::size_t>(end - digits)}));
@@ -199,7 +200,11 @@ class h2_session::machine {
         --open_;
     }
 
-    static errc lost(const stream& one) noexcept { return one.has_begun_ ? errc::truncated : errc::connection_lost; }
+    errc lost(const stream& one) const noexcept {
+        if (one.has_begun_) return errc::truncated;
+        // nghttp2 makes a stream when it sends the head of the request: without one, the peer has not seen it.
+        return nghttp2_session_find_stream(session_, one.id_) == nullptr ? errc::refused : errc::connection_lost;
+    }
 
     void finish(stream& one, errc code, std::string_view cause = {}) {
         if (!one.is_complete_) {
@@ -257,6 +262,11 @@ class h2_session::machine {
         }
         const std::string_view field = detail::to_view(name, name_size);
         const std::string_view text = detail::to_view(value, value_size);
+        // Of all heads together: interim responses may not go on for ever either.
+        if (++one->head_fields_ > one->caps_.head_fields) {
+            here.refuse(*one, errc::head_too_large);
+            return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+        }
         if (field == ":status") {
             // An interim response (1xx) is replaced by what follows it.
             answer.headers.clear();
@@ -270,6 +280,14 @@ class h2_session::machine {
         }
         if (field == "content-length") std::from_chars(text.data(), text.data() + text.size(), one->announced_bytes_);
         answer.headers.add(field, text);
+        if (answer.status >= 200 && field == "content-encoding" && !detail::content_coding(answer.headers).empty()) {
+            if (answer.status >= 300) {  // the status says more than its body
+                one->is_body_dropped_ = true;
+                return 0;
+            }
+            here.refuse(*one, errc::decode_failed);
+            return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+        }
         return 0;
     }
 
@@ -277,7 +295,8 @@ class h2_session::machine {
                        void* user_data) {
         machine& here = self(user_data);
         stream* const one = here.find(id);
-        const bool is_wanted = one != nullptr && one->has_begun_ && one->broken_limit_ == errc{};
+        const bool is_wanted =
+            one != nullptr && one->has_begun_ && one->broken_limit_ == errc{} && !one->is_body_dropped_;
         if (is_wanted && one->unread_ != nullptr) {
             // The window of the connection is given back at once: who is slow holds back nobody but himself.
             nghttp2_session_consume_connection(here.session_, size);
@@ -350,12 +369,15 @@ class h2_session::machine {
         if (one == nullptr) return 0;
         if (one->broken_limit_ != errc{}) {
             here.finish(*one, one->broken_limit_);
+            if (one->broken_limit_ == errc::decode_failed) {
+                one->failure = detail::coded_body(detail::content_coding(one->answer_.headers));
+            }
         } else if (one->was_not_sent_ || (code == NGHTTP2_REFUSED_STREAM && !one->has_begun_)) {
             here.finish(*one, errc::refused);
         } else if (code == NGHTTP2_PROTOCOL_ERROR || code == NGHTTP2_NO_ERROR) {
             here.finish(*one, errc::protocol_error, nghttp2_http2_strerror(code));
         } else {
-            here.finish(*one, lost(*one), nghttp2_http2_strerror(code));
+            here.finish(*one, one->has_begun_ ? errc::truncated : errc::connection_lost, nghttp2_http2_strerror(code));
         }
         return 0;
     }
