@@ -46,9 +46,9 @@ class chat_stream {
     ~chat_stream();
 
     /// Completes with the next event, or with none when the answer is complete. The first call sends the request.
-    awaitable<result<std::optional<chat_event>>> try_next();
+    CHORUS_LAZY awaitable<result<std::optional<chat_event>>> try_next();
     /// As `try_next`, but throws `api_error`.
-    awaitable<std::optional<chat_event>> next();
+    CHORUS_LAZY awaitable<std::optional<chat_event>> next();
 
     /// Takes the next event if it has already come. Returns false where one must be awaited, and at the end.
     bool poll(chat_event& out);
@@ -68,11 +68,11 @@ class chat_stream {
     }
 
     /// Reads to the end, whoever is interested, and completes with the whole response.
-    awaitable<result<chat_response>> try_finish() {
+    CHORUS_LAZY awaitable<result<chat_response>> try_finish() {
         return try_for_each([](const chat_event&) {});
     }
     /// As `try_finish`, but throws `api_error`.
-    awaitable<chat_response> finish() {
+    CHORUS_LAZY awaitable<chat_response> finish() {
         return for_each([](const chat_event&) {});
     }
 
@@ -86,9 +86,9 @@ class chat_stream {
     chat_stream(std::shared_ptr<detail::client_state> shared, chat_request request, const stream_options& options);
 
     static bool poll(state& self, chat_event& out);
-    static awaitable<result<std::optional<chat_event>>> advance(std::shared_ptr<state> self);
-    static awaitable<std::optional<chat_event>> advance_or_throw(std::shared_ptr<state> self);
-    static awaitable<result<bool>> receive(std::shared_ptr<state> self);
+    CHORUS_LAZY static awaitable<result<std::optional<chat_event>>> advance(std::shared_ptr<state> self);
+    CHORUS_LAZY static awaitable<std::optional<chat_event>> advance_or_throw(std::shared_ptr<state> self);
+    CHORUS_LAZY static awaitable<result<bool>> receive(std::shared_ptr<state> self);
     static error give_up(state& self, std::exception_ptr why);
     static chat_response response_of(const state& self);
 

@@ -63,7 +63,7 @@ class client {
     awaitable<result<chat_response>> try_complete(chat_request request);
 
     /// As `try_complete`, but throws `api_error`.
-    awaitable<chat_response> complete(chat_request request);
+    CHORUS_LAZY awaitable<chat_response> complete(chat_request request);
 
     /// As `try_complete`, for callbacks, futures and other kinds of coroutines: `void(result<chat_response>)`.
     /// Executor: may be called from any thread; the handler runs on its associated executor, by default the client's.
@@ -106,32 +106,32 @@ class client {
     ///
     ///     auto reply = co_await llm.embed(chorus::embedding_request("text-embedding-3-small").inputs(texts));
     ///     double alike = chorus::cosine_similarity(reply[0], reply[1]);
-    awaitable<result<embedding_response>> try_embed(embedding_request request);
-    awaitable<embedding_response> embed(embedding_request request);
+    CHORUS_LAZY awaitable<result<embedding_response>> try_embed(embedding_request request);
+    CHORUS_LAZY awaitable<embedding_response> embed(embedding_request request);
 
     /// Asks for all models of the server and completes with the last page of the list.
     /// Errors: as `try_complete`; `errc::decode_failed` for a list that has no end.
-    awaitable<result<std::vector<model_info>>> try_models();
-    awaitable<std::vector<model_info>> models();
+    CHORUS_LAZY awaitable<result<std::vector<model_info>>> try_models();
+    CHORUS_LAZY awaitable<std::vector<model_info>> models();
 
     /// Asks for one model by its id.
-    awaitable<result<model_info>> try_model(std::string id);
-    awaitable<model_info> model(std::string id);
+    CHORUS_LAZY awaitable<result<model_info>> try_model(std::string id);
+    CHORUS_LAZY awaitable<model_info> model(std::string id);
 
     /// Asks whether texts and images are harmful.
-    awaitable<result<moderation_response>> try_moderate(moderation_request request);
-    awaitable<moderation_response> moderate(moderation_request request);
+    CHORUS_LAZY awaitable<result<moderation_response>> try_moderate(moderation_request request);
+    CHORUS_LAZY awaitable<moderation_response> moderate(moderation_request request);
 
     /// Asks how many tokens a request would give the model to read. Only some APIs count, such as Anthropic's.
-    awaitable<result<std::int64_t>> try_count_tokens(chat_request request);
-    awaitable<std::int64_t> count_tokens(chat_request request);
+    CHORUS_LAZY awaitable<result<std::int64_t>> try_count_tokens(chat_request request);
+    CHORUS_LAZY awaitable<std::int64_t> count_tokens(chat_request request);
 
     /// The connections of the pool, by what they do.
     net::pool_stats pool_stats() const;
 
     /// Refuses new calls and completes when those under way have ended. Idle connections are closed at once.
     /// Cancellation: terminal; the client stays closed.
-    awaitable<void> close();
+    CHORUS_LAZY awaitable<void> close();
 
     executor get_executor() const noexcept;
 
@@ -139,7 +139,7 @@ class client {
     using state = detail::client_state;
 
     static awaitable<result<chat_response>> call(std::shared_ptr<state> shared, chat_request&& request);
-    static awaitable<void> close(std::shared_ptr<state> shared);
+    CHORUS_LAZY static awaitable<void> close(std::shared_ptr<state> shared);
 
     std::shared_ptr<state> state_;
 };

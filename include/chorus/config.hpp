@@ -8,8 +8,15 @@
 
 // With CHORUS_SEPARATE_COMPILATION defined, headers only declare, and exactly one translation unit of the program
 // includes <chorus/src.hpp>. The CMake target chorus::compiled does both. Without it every body is inline.
+//
+// CHORUS_LAZY declares, and CHORUS_LAZY_DECL defines, a coroutine that many programs do not call: a template where its body
+// is in the header, for g++ without optimisation makes code of every other coroutine that it sees, called or not.
 #ifdef CHORUS_SEPARATE_COMPILATION
 #define CHORUS_DECL
+#define CHORUS_LAZY
+#define CHORUS_LAZY_DECL
 #else
 #define CHORUS_DECL inline
+#define CHORUS_LAZY template <class Unused = void>
+#define CHORUS_LAZY_DECL template <class Unused>
 #endif

@@ -30,7 +30,7 @@ class event {
 
     /// Completes when the event is set; those woken by a `set` pass even if it is reset before they are resumed.
     /// Cancellation: total; throws `operation_aborted`.
-    awaitable<void> wait();
+    CHORUS_LAZY awaitable<void> wait();
     std::size_t waiting() const noexcept;
 
  private:

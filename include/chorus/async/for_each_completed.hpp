@@ -86,7 +86,7 @@ class for_each_state final : public children {
             if constexpr (is_result<T>) {
                 result_->emplace(std::forward<Value>(value)...);
             } else {
-                result_->emplace(boost::system::in_place_value, std::forward<Value>(value)...);
+                result_->emplace(std::forward<Value>(value)...);
             }
         }
         void failure(std::exception_ptr exception) { result_->emplace(error::from_exception(std::move(exception))); }

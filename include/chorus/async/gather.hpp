@@ -42,7 +42,7 @@ class gather_receiver {
         if constexpr (is_result<T>) {
             outcome_->emplace(std::forward<Value>(value)...);
         } else {
-            outcome_->emplace(boost::system::in_place_value, std::forward<Value>(value)...);
+            outcome_->emplace(std::forward<Value>(value)...);
         }
     }
     void failure(std::exception_ptr exception) { outcome_->emplace(error::from_exception(std::move(exception))); }

@@ -49,7 +49,7 @@ class semaphore {
 
     /// Completes when a permit is free and everybody who came before has been served.
     /// Cancellation: total; throws `operation_aborted`, and a permit that was on its way goes to the next in line.
-    awaitable<permit> acquire();
+    CHORUS_LAZY awaitable<permit> acquire();
     /// Takes a permit if one is free and nobody waits.
     std::optional<permit> try_acquire();
 

@@ -17,7 +17,8 @@ inline constexpr std::size_t most_embedding_calls = 4;
 
 /// Sends a request in as many calls as it takes and joins their answers in the order of the inputs. The first failure
 /// cancels the other calls; no call is begun after it.
-awaitable<result<embedding_response>> embed(std::shared_ptr<client_state> shared, embedding_request request);
+CHORUS_LAZY awaitable<result<embedding_response>> embed(std::shared_ptr<client_state> shared,
+                                                        embedding_request request);
 
 }  // namespace chorus::detail
 

@@ -17,7 +17,7 @@ inline constexpr int most_model_pages = 100;
 
 /// Reads all pages of the list, one after the other.
 /// Errors: of any page; `errc::decode_failed` for a list without an end.
-awaitable<result<std::vector<model_info>>> list_models(std::shared_ptr<client_state> shared);
+CHORUS_LAZY awaitable<result<std::vector<model_info>>> list_models(std::shared_ptr<client_state> shared);
 
 }  // namespace chorus::detail
 

@@ -12,7 +12,7 @@ struct event::state {
     detail::wait_queue queue;
     bool is_set = false;
 
-    static awaitable<void> wait(std::shared_ptr<state> self) {
+    CHORUS_LAZY static awaitable<void> wait(std::shared_ptr<state> self) {
         if (self->is_set) co_return;
         detail::wait_queue::place place(self->queue);
         co_await place.async_wait(co_await this_coro::executor);
@@ -33,7 +33,7 @@ CHORUS_DECL void event::reset() noexcept {
 CHORUS_DECL bool event::is_set() const noexcept {
     return state_->is_set;
 }
-CHORUS_DECL awaitable<void> event::wait() {
+CHORUS_LAZY_DECL awaitable<void> event::wait() {
     return state::wait(state_);
 }
 CHORUS_DECL std::size_t event::waiting() const noexcept {

@@ -27,7 +27,7 @@ class semaphore_state {
     std::size_t available() const noexcept { return available_; }
     std::size_t waiting() const noexcept { return queue_.size(); }
 
-    static awaitable<semaphore::permit> acquire(state_ptr state) {
+    CHORUS_LAZY static awaitable<semaphore::permit> acquire(state_ptr state) {
         if (state->try_take()) co_return semaphore::permit(std::move(state));
         grant next(*state);
         co_await next.place.async_wait(co_await this_coro::executor);
@@ -74,7 +74,7 @@ CHORUS_DECL semaphore::semaphore(std::size_t permits) : state_(std::make_shared<
 CHORUS_DECL semaphore::~semaphore() {
     state_->close();
 }
-CHORUS_DECL awaitable<semaphore::permit> semaphore::acquire() {
+CHORUS_LAZY_DECL awaitable<semaphore::permit> semaphore::acquire() {
     return detail::semaphore_state::acquire(state_);
 }
 CHORUS_DECL std::optional<semaphore::permit> semaphore::try_acquire() {
