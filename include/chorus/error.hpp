@@ -5,7 +5,6 @@
 
 #include <boost/system/error_category.hpp>
 #include <boost/system/error_code.hpp>
-#include <boost/system/result.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <chrono>
@@ -13,10 +12,12 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace chorus {
 
@@ -30,16 +31,21 @@ enum class errc {
     wrong_thread,          ///< The call came from a thread that does not run the client's loop.
     cancelled,             ///< The operation was cancelled by its owner.
     exception,             ///< A foreign exception was captured; `error::exception()` holds it.
+    budget_exceeded,       ///< The call would pass a budget of tokens or money that the program set; nothing was sent.
+    circuit_open,          ///< Too many calls to this server failed: for a while none is sent.
 
     timed_out,             ///< A limit set by `with_timeout` passed.
     pool_timed_out,        ///< No connection became free within the pool-wait limit.
     connect_timed_out,     ///< The connection, TLS handshake included, was not ready within the connect limit.
     first_byte_timed_out,  ///< The request was sent and no byte of the response came within the limit.
+    write_timed_out,       ///< The peer took no byte of the request within the limit.
     idle_timed_out,        ///< A stream was silent for longer than the limit: not even a sign of life came.
+    content_timed_out,     ///< A stream brought signs of life, and no content within the limit.
     deadline_exceeded,     ///< The total limit of the call passed.
 
     resolve_failed,        ///< The host name could not be resolved.
     connect_failed,        ///< No address of the host accepted the connection.
+    proxy_failed,          ///< The proxy refused to open a tunnel, or does not speak its protocol.
     tls_failed,            ///< The TLS handshake failed.
     certificate_rejected,  ///< The server's certificate did not verify.
     refused,               ///< The server says that it has not processed the request: it is safe to send it again.
@@ -92,6 +98,7 @@ enum class phase {
     pool,        ///< Waiting for a connection.
     dns,         ///< Resolving the host name.
     connect,     ///< Connecting the socket.
+    proxy,       ///< Having a proxy open a tunnel.
     tls,         ///< The TLS handshake.
     write,       ///< Sending the request; over HTTP/2 until the peer is heard again, whatever it says.
     first_byte,  ///< Waiting for the response.
@@ -109,6 +116,16 @@ const boost::system::error_category& condition_category() noexcept;
 boost::system::error_code make_error_code(errc code) noexcept;
 boost::system::error_condition make_error_condition(condition group) noexcept;
 
+/// One attempt of a call: what became of it.
+struct attempt {
+    boost::system::error_code code;
+    chorus::phase phase = chorus::phase::none;
+    int http_status = 0;                 ///< 0 where no response came
+    std::chrono::milliseconds waited{};  ///< before the next one
+
+    bool operator==(const attempt&) const = default;
+};
+
 /// Holds what failed, where, and why. A value: cheap to move and to copy (details are shared, and copied on change).
 /// No accessor ever returns a secret: keys and tokens are not put in.
 class error {
@@ -124,7 +141,7 @@ class error {
 
     const boost::system::error_code& code() const noexcept { return code_; }
     chorus::phase phase() const noexcept;
-    /// One line that says it all: phase, message, status, provider code, request id, root cause.
+    /// One line that says it all: phase, message, status, provider code, request id, root cause, attempts.
     std::string message() const;
     /// The text of the server's error, or of the layer that failed; without the rest of `message()`.
     std::string_view text() const noexcept;
@@ -141,8 +158,12 @@ class error {
     std::string_view body() const noexcept;
     /// How long the server asks to wait.
     std::optional<std::chrono::milliseconds> retry_after() const noexcept;
+    /// What the server says about sending the request again (`x-should-retry`), if it does.
+    std::optional<bool> should_retry() const noexcept;
     /// How many times the request was sent.
     int attempts() const noexcept;
+    /// The attempts of the call that failed, in order. Valid until the error is changed.
+    std::span<const attempt> history() const noexcept;
     /// What had come of a response when it failed in its middle, or null.
     const chat_response* partial() const noexcept;
     /// Of a run with tools: the request with all messages up to where it failed, or null.
@@ -161,7 +182,9 @@ class error {
     error& request_id(std::string value) &;
     error& body(std::string value) &;
     error& retry_after(std::chrono::milliseconds value) &;
+    error& should_retry(bool value) &;
     error& attempts(int value) &;
+    error& history(std::vector<attempt> value) &;
     error& partial(std::shared_ptr<const chat_response> value) &;
     error& conversation(std::shared_ptr<const chat_request> value) &;
 
@@ -199,21 +222,14 @@ class api_error : public boost::system::system_error {
 /// Throws the error: a captured exception as itself, everything else as an `api_error`.
 [[noreturn]] void throw_error(const error& failure);
 
-/// Makes `result<T>::value()` throw what `throw_error` throws (found by argument-dependent look-up).
-[[noreturn]] inline void throw_exception_from_error(const error& failure, const boost::source_location&) {
-    throw_error(failure);
-}
-
-/// Holds a value or the error that took its place.
-template <class T = void>
-using result = boost::system::result<T, error>;
-
 }  // namespace chorus
 
 template <>
 struct boost::system::is_error_code_enum<chorus::errc> : std::true_type {};
 template <>
 struct boost::system::is_error_condition_enum<chorus::condition> : std::true_type {};
+
+#include <chorus/result.hpp>  // who knows errors knows results
 
 #ifndef CHORUS_SEPARATE_COMPILATION
 #include <chorus/impl/error.ipp>

@@ -38,8 +38,12 @@ TEST(error, sorts_every_code_into_its_conditions) {
         EXPECT_NE(error(code), condition::client_error);
     }
     for (const errc code : {errc::quota_exhausted, errc::payment_required, errc::invalid_argument, errc::bad_request,
-                            errc::certificate_rejected, errc::cancelled, errc::client_closed}) {
+                            errc::certificate_rejected, errc::cancelled, errc::client_closed, errc::budget_exceeded}) {
         EXPECT_NE(error(code), condition::retryable) << error(code).message();
+    }
+    for (const errc code : {errc::circuit_open, errc::idle_timed_out, errc::tls_failed, errc::refused,
+                            errc::connection_lost, errc::rate_limited}) {
+        EXPECT_EQ(error(code), condition::retryable) << error(code).message();
     }
     EXPECT_EQ(error(errc::quota_exhausted), condition::quota_exhausted);
     EXPECT_EQ(error(errc::payment_required), condition::quota_exhausted);
@@ -61,6 +65,38 @@ TEST(error, says_everything_it_knows_in_one_line) {
               "status: rate limited: Slow down. (why) [status 429, type requests, code rate_limit_exceeded, "
               "param messages, request req_1, retry after 1500 ms, attempts 3]");
     EXPECT_EQ(error(errc::not_found).message(), "not found");
+}
+
+TEST(error, lists_the_attempts_behind_the_rest_where_there_were_several) {
+    using std::chrono_literals::operator""ms;
+    error last(errc::overloaded, "Busy.");
+    last.phase(phase::status).http_status(503).attempts(3);
+    const attempt told{errc::rate_limited, phase::status, 429, 500ms};
+    last.history({told});
+    EXPECT_EQ(last.message(), "status: the server is overloaded: Busy. [status 503, attempts 3]")
+        << "one that was sent three times";
+    last.history(
+        {told, {errc::connect_timed_out, phase::connect, 0, 1000ms}, {errc::overloaded, phase::status, 503, 0ms}});
+    EXPECT_EQ(last.message(),
+              "status: the server is overloaded: Busy. [status 503]; 3 attempts: 429, timed out connecting, 503");
+    EXPECT_EQ(last.history().size(), 3u);
+    EXPECT_EQ(last.history()[0], told);
+
+    error in_body(errc::cancelled);
+    in_body.history({{errc::overloaded, phase::status, 200, 0ms}, {boost::asio::error::eof, phase::read, 0, 0ms}});
+    EXPECT_EQ(in_body.message(), "cancelled; 2 attempts: the server is overloaded, End of file");
+    const error copy = in_body;
+    in_body.history({});
+    EXPECT_EQ(copy.history().size(), 2u);
+    EXPECT_EQ(in_body.message(), "cancelled");
+    EXPECT_TRUE(error(errc::cancelled).history().empty());
+}
+
+TEST(error, keeps_what_the_server_says_about_another_attempt) {
+    error failed(errc::server_error);
+    EXPECT_EQ(failed.should_retry(), std::nullopt);
+    EXPECT_EQ(failed.should_retry(false).should_retry(), false);
+    EXPECT_EQ(failed.should_retry(true).should_retry(), true);
 }
 
 TEST(error, is_a_value_whose_copies_change_apart) {

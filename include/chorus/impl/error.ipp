@@ -21,6 +21,8 @@ struct error::details {
     std::string request_id;
     std::string body;
     std::optional<std::chrono::milliseconds> retry_after;
+    std::optional<bool> should_retry;
+    std::vector<attempt> history;
     std::shared_ptr<const chat_response> partial;
     std::shared_ptr<const chat_request> conversation;
     std::exception_ptr exception;
@@ -40,6 +42,10 @@ CHORUS_DECL const char* describe(errc code) noexcept {
             return "cancelled";
         case errc::exception:
             return "an exception was thrown";
+        case errc::budget_exceeded:
+            return "the budget does not allow the call";
+        case errc::circuit_open:
+            return "calls to this server are suspended";
         case errc::timed_out:
             return "timed out";
         case errc::pool_timed_out:
@@ -48,6 +54,10 @@ CHORUS_DECL const char* describe(errc code) noexcept {
             return "timed out connecting";
         case errc::first_byte_timed_out:
             return "timed out waiting for the first byte of the response";
+        case errc::write_timed_out:
+            return "timed out sending the request";
+        case errc::content_timed_out:
+            return "the stream brought no content for longer than the limit";
         case errc::idle_timed_out:
             return "the stream was silent for longer than the limit";
         case errc::deadline_exceeded:
@@ -56,6 +66,8 @@ CHORUS_DECL const char* describe(errc code) noexcept {
             return "the host name could not be resolved";
         case errc::connect_failed:
             return "could not connect";
+        case errc::proxy_failed:
+            return "the proxy refused or broke the tunnel";
         case errc::tls_failed:
             return "the TLS handshake failed";
         case errc::certificate_rejected:
@@ -122,8 +134,9 @@ CHORUS_DECL bool belongs(errc code, condition group) noexcept {
     switch (group) {
         case condition::timeout:
             return code == errc::timed_out || code == errc::pool_timed_out || code == errc::connect_timed_out ||
-                   code == errc::first_byte_timed_out || code == errc::idle_timed_out ||
-                   code == errc::deadline_exceeded || code == errc::request_timeout;
+                   code == errc::write_timed_out || code == errc::first_byte_timed_out ||
+                   code == errc::idle_timed_out || code == errc::content_timed_out || code == errc::deadline_exceeded ||
+                   code == errc::request_timeout;
         case condition::cancelled:
             return code == errc::cancelled;
         case condition::rate_limited:
@@ -140,11 +153,16 @@ CHORUS_DECL bool belongs(errc code, condition group) noexcept {
             return code == errc::truncated;
         case condition::retryable:
             switch (code) {
+                case errc::circuit_open:
                 case errc::pool_timed_out:
                 case errc::connect_timed_out:
                 case errc::first_byte_timed_out:
+                case errc::write_timed_out:
+                case errc::idle_timed_out:
+                case errc::content_timed_out:
                 case errc::resolve_failed:
                 case errc::connect_failed:
+                case errc::tls_failed:
                 case errc::refused:
                 case errc::connection_lost:
                 case errc::truncated:
@@ -250,6 +268,8 @@ CHORUS_DECL std::string_view to_string(phase where) noexcept {
             return "dns";
         case phase::connect:
             return "connect";
+        case phase::proxy:
+            return "proxy";
         case phase::tls:
             return "tls";
         case phase::write:
@@ -330,8 +350,14 @@ CHORUS_DECL std::string_view error::body() const noexcept {
 CHORUS_DECL std::optional<std::chrono::milliseconds> error::retry_after() const noexcept {
     return details_ ? details_->retry_after : std::nullopt;
 }
+CHORUS_DECL std::optional<bool> error::should_retry() const noexcept {
+    return details_ ? details_->should_retry : std::nullopt;
+}
 CHORUS_DECL int error::attempts() const noexcept {
     return details_ ? details_->attempts : 0;
+}
+CHORUS_DECL std::span<const attempt> error::history() const noexcept {
+    return details_ ? std::span<const attempt>(details_->history) : std::span<const attempt>();
 }
 CHORUS_DECL const chat_response* error::partial() const noexcept {
     return details_ ? details_->partial.get() : nullptr;
@@ -385,8 +411,16 @@ CHORUS_DECL error& error::retry_after(std::chrono::milliseconds value) & {
     change().retry_after = value;
     return *this;
 }
+CHORUS_DECL error& error::should_retry(bool value) & {
+    change().should_retry = value;
+    return *this;
+}
 CHORUS_DECL error& error::attempts(int value) & {
     change().attempts = value;
+    return *this;
+}
+CHORUS_DECL error& error::history(std::vector<attempt> value) & {
+    change().history = std::move(value);
     return *this;
 }
 CHORUS_DECL error& error::partial(std::shared_ptr<const chat_response> value) & {
@@ -417,8 +451,19 @@ CHORUS_DECL std::string error::message() const {
     fact("param", param());
     fact("request", request_id());
     if (retry_after()) fact("retry after", std::to_string(retry_after()->count()) + " ms");
-    if (attempts() > 1) fact("attempts", std::to_string(attempts()));
+    const std::size_t failures = history().size();
+    if (attempts() > 1 && failures < 2) fact("attempts", std::to_string(attempts()));
     if (*separator == ',') line += ']';
+    if (failures > 1) {
+        line.append("; ").append(std::to_string(failures)).append(" attempts");
+        separator = ": ";
+        for (const attempt& each : history()) {
+            // Under a success status it is the body that says what failed.
+            const bool by_status = each.http_status >= 400;
+            line.append(separator).append(by_status ? std::to_string(each.http_status) : each.code.message());
+            separator = ", ";
+        }
+    }
     // A server's words may hold line breaks, or worse for a terminal.
     const auto is_control = [](unsigned char c) { return c < 0x20 || c == 0x7f; };
     std::replace_if(line.begin(), line.end(), is_control, ' ');

@@ -29,7 +29,8 @@ error_body read_error_body(std::string_view body);
 /// `rate_limited`, what it does not is `quota_exhausted`.
 errc errc_of_status(int status, std::string_view type, std::string_view code) noexcept;
 
-/// Makes the error of a response that is none: status, the server's words, request id, `retry_after`, and the body.
+/// Makes the error of a response that is none: status, the server's words, request id, `retry_after`, `should_retry`
+/// (`x-should-retry`, which OpenAI and Anthropic send), and the body.
 /// Serves bodies that hold an error under a success status too; those are classed by what they say.
 error decode_error(http::response received, std::chrono::system_clock::time_point now);
 

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <optional>
 #include <string>
+#include <utility>
 
 namespace {
 
@@ -123,6 +125,18 @@ TEST(decode_error, tells_how_long_to_wait) {
     http::response received{429, {}, "", {}};
     received.headers.add("Retry-After", "20");
     EXPECT_EQ(decode_error(received, now).retry_after(), 20s);
+}
+
+TEST(decode_error, tells_what_the_server_says_about_another_attempt) {
+    const std::pair<const char*, std::optional<bool>> table[] = {
+        {"true", true}, {"false", false}, {" true ", true}, {"", std::nullopt}, {"maybe", std::nullopt},
+    };
+    for (const auto& [value, again] : table) {
+        http::response received{500, {}, "", {}};
+        received.headers.add("X-Should-Retry", value);
+        EXPECT_EQ(decode_error(received, now).should_retry(), again) << value;
+    }
+    EXPECT_EQ(error_of(500, "").should_retry(), std::nullopt);
 }
 
 TEST(decode_error, keeps_no_more_than_64_kib_of_the_body) {

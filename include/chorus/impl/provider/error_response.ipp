@@ -5,6 +5,7 @@
 #include <chorus/json/text.hpp>
 #include <chorus/policy/header_values.hpp>
 #include <chorus/provider/error_response.hpp>
+#include <chorus/text.hpp>
 
 #include <algorithm>
 #include <array>
@@ -214,6 +215,8 @@ CHORUS_DECL error decode_error(http::response received, std::chrono::system_cloc
     }
     failure.type(std::move(words.type)).provider_code(std::move(words.code)).param(std::move(words.param));
     if (const auto wait = policy::retry_after(received.headers, now)) failure.retry_after(*wait);
+    const std::string_view again = detail::trimmed(received.headers.get("x-should-retry"));
+    if (again == "true" || again == "false") failure.should_retry(again == "true");
     failure.body(std::move(received.body));
     return failure;
 }
