@@ -6,6 +6,7 @@
 #include <chorus/http/body_sink.hpp>
 #include <chorus/http/limits.hpp>
 #include <chorus/http/message.hpp>
+#include <chorus/secret.hpp>
 
 #include <chrono>
 #include <cstddef>
@@ -16,8 +17,15 @@
 
 namespace chorus::http {
 
-/// Appends a request as HTTP/1.1 sends it: request line, Host, the headers given, Content-Length, body (RFC 9112).
-void encode_h1(const request& message, std::string& out);
+/// A proxy that passes requests on, rather than to open a tunnel.
+struct forwarding {
+    std::string proxy;   ///< `host:port`, for messages.
+    secret credentials;  ///< The value of `Proxy-Authorization`, or empty.
+};
+
+/// Appends a request as HTTP/1.1 sends it: request line, Host, the headers given, Content-Length, body (RFC 9112). To a
+/// proxy the request line names the origin too (RFC 9112, 3.2.2).
+void encode_h1(const request& message, std::string& out, const forwarding* via = nullptr);
 
 /// Recognises one response after the other. A pure machine: it is fed bytes and asked what it knows.
 class h1_response_decoder {
@@ -34,8 +42,12 @@ class h1_response_decoder {
     void start_streamed(const limits& caps);
 
     /// Takes bytes and returns how many it used. Bytes not used belong to a line that is not yet complete: pass them
-    /// again with more behind them. Interim responses (1xx) are passed over.
-    /// Errors: `errc::protocol_error`, `errc::head_too_large`, `errc::body_too_large`; nothing can be fed after one.
+    /// again with more behind them. Interim responses (1xx) are passed over, and count against the limits of the head.
+    /// Trailers are read and dropped. The body of a response with a status of 300 or above is dropped where it is coded
+    /// (`Content-Encoding`).
+    /// Errors: `errc::protocol_error`, also for what two readers may read in two ways (RFC 9112, 11.2);
+    /// `errc::head_too_large`, `errc::body_too_large`; `errc::decode_failed` for a success whose body is coded, which no
+    /// request asks for. Nothing can be fed after one. They do not depend on how the bytes are cut.
     result<std::size_t> feed(std::string_view bytes);
 
     /// As `feed`, once the head is there: gives to `into` what these bytes hold of the body, and keeps nothing of it.
@@ -50,8 +62,11 @@ class h1_response_decoder {
     bool has_begun() const noexcept;
     /// True once the head is there, of a response that is no interim one.
     bool has_head() const noexcept;
+    /// The status. Valid once the head is there.
+    int status() const noexcept;
     bool is_complete() const noexcept;
-    /// Whether another request may follow on the connection. Valid once complete.
+    /// Whether another request may follow on the connection: not after a response that is readable and yet doubtful, such
+    /// as one with a folded field or with its length said twice. Valid once complete.
     bool keep_alive() const noexcept;
     /// The `timeout` of a `Keep-Alive` header: how long the server keeps an idle connection (RFC 2068 section 19.7.1).
     std::optional<std::chrono::seconds> keep_alive_timeout() const noexcept;

@@ -9,12 +9,18 @@ namespace chorus::http {
 /// How long and how large one call may become. Each limit that passes has an error of its own.
 /// The time spent waiting for a connection counts against `pool_wait` and `total`, never against the others.
 struct limits {
-    std::chrono::milliseconds pool_wait = std::chrono::minutes(10);   ///< `errc::pool_timed_out`
-    std::chrono::milliseconds connect = std::chrono::seconds(5);      ///< `errc::connect_timed_out`; DNS, TCP and TLS
+    std::chrono::milliseconds pool_wait = std::chrono::minutes(10);  ///< `errc::pool_timed_out`
+    std::chrono::milliseconds connect = std::chrono::seconds(5);     ///< `errc::connect_timed_out`; DNS, TCP and TLS
+    std::chrono::milliseconds write =
+        std::chrono::minutes(1);  ///< `errc::write_timed_out`; over HTTP/1.1, the peer takes no byte
     std::chrono::milliseconds first_byte = std::chrono::minutes(10);  ///< `errc::first_byte_timed_out`
-    std::chrono::milliseconds idle = std::chrono::minutes(5);    ///< `errc::idle_timed_out`; between bytes of a stream
-    std::chrono::milliseconds total = std::chrono::minutes(10);  ///< `errc::deadline_exceeded`
-    std::size_t head_bytes = 64 * 1024;                          ///< `errc::head_too_large`
+    std::chrono::milliseconds idle = std::chrono::minutes(5);  ///< `errc::idle_timed_out`; between bytes of a stream
+    /// `errc::content_timed_out`; between pieces of content of a stream. Signs of life are none: servers send them while a
+    /// model thinks, which may take minutes, and some for ever.
+    std::chrono::milliseconds content_idle = std::chrono::minutes(10);
+    std::chrono::milliseconds total = std::chrono::minutes(10);  ///< `errc::deadline_exceeded`; all attempts together
+    std::size_t head_bytes = 64 * 1024;                          ///< `errc::head_too_large`; interim responses too
+    std::size_t head_fields = 256;                               ///< `errc::head_too_large`
     std::size_t body_bytes = 64 * 1024 * 1024;                   ///< `errc::body_too_large`
 };
 

@@ -10,6 +10,7 @@
 #include <chorus/net/stream.hpp>
 #include <chorus/net/tls_context.hpp>
 #include <chorus/policy/happy_eyeballs.hpp>
+#include <chorus/policy/proxy_settings.hpp>
 
 #include <boost/asio/ip/tcp.hpp>
 
@@ -27,15 +28,18 @@ awaitable<result<asio::ip::tcp::socket>> connect(std::vector<asio::ip::tcp::endp
                                                  policy::happy_eyeballs_options options = {});
 
 /// Opens a stream to an origin: a `tls_stream` after its handshake, or a `tcp_stream` for http. The socket sends
-/// without delay and probes a silent peer. Completes when requests can be sent; it sets no limit of time.
+/// without delay and probes a silent peer. With a proxy, all of it goes through a tunnel that the proxy opens.
+/// Completes when requests can be sent; it sets no limit of time.
 /// Cancellation: terminal; gives `errc::cancelled` with the phase that was cut short.
-/// Errors: those of `resolver::resolve`, `connect` and `tls_stream::handshake`; the text names host or origin.
+/// Errors: those of `resolver::resolve`, `connect`, `connect_through` and `tls_stream::handshake`; the text names host or
+/// origin, and the proxy.
 /// Lifetimes: the arguments outlive the operation; `tls` is null only where no https origin is asked for.
 /// `times` gets dns, connect, tls and tls_resumed, also of what was cut short.
 ///
 ///     auto opened = co_await chorus::net::open_stream(origin, names, &context, times);
 awaitable<result<std::unique_ptr<stream>>> open_stream(const http::origin& where, resolver& names,
-                                                       const tls_context* tls, http::timing& times);
+                                                       const tls_context* tls, http::timing& times,
+                                                       const policy::proxy* via = nullptr);
 
 }  // namespace chorus::net
 

@@ -61,6 +61,8 @@ class connection {
         std::size_t answered = 0;   ///< Exchanges that ended with a response.
     };
     use_counts use;
+
+    std::shared_ptr<const void> farewell;  ///< Goes when the connection goes.
 };
 
 }  // namespace chorus::net

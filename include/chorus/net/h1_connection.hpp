@@ -17,7 +17,9 @@ namespace chorus::net {
 /// An HTTP/1.1 connection (RFC 9112). Idle, it holds no buffer of its own.
 class h1_connection final : public connection {
  public:
-    h1_connection(std::unique_ptr<net::stream> stream, std::shared_ptr<scratch_buffers> scratch);
+    /// With a proxy behind the stream that passes requests on: what it refuses is `errc::proxy_failed`.
+    h1_connection(std::unique_ptr<net::stream> stream, std::shared_ptr<scratch_buffers> scratch,
+                  std::unique_ptr<const http::forwarding> via = nullptr);
     ~h1_connection() override;
 
     std::size_t capacity() const noexcept override { return 1; }
@@ -41,6 +43,7 @@ class h1_connection final : public connection {
     void ring() noexcept;
     void interrupt(errc reason) noexcept;
     bool must_wait() const noexcept;
+    bool is_refused_by_proxy() const noexcept;
     result<void> receive(http::body_sink* body);
     result<void> take_in(std::string_view bytes, http::body_sink* body);
     void conclude();
@@ -48,6 +51,7 @@ class h1_connection final : public connection {
 
     std::unique_ptr<net::stream> stream_;
     std::shared_ptr<scratch_buffers> scratch_;
+    std::unique_ptr<const http::forwarding> via_;  // null: the peer is the server itself, or a tunnel to it
     http::h1_response_decoder decoder_;
     alarm alarm_;
     errc alarm_reason_{};  // what the alarm means when it rings; none where it means nothing any more

@@ -7,23 +7,33 @@
 #include <chorus/net/resolver.hpp>
 #include <chorus/net/tls_context.hpp>
 #include <chorus/net/transport.hpp>
+#include <chorus/observe/observer.hpp>
 #include <chorus/policy/pool_ledger.hpp>
+#include <chorus/policy/proxy_settings.hpp>
 
 #include <memory>
+#include <utility>
 
 namespace chorus::net {
 
+class dialer;
 struct scratch_buffers;
 
 /// Sends each request over a connection of its pool.
 class http_transport final : public transport, public std::enable_shared_from_this<http_transport> {
  public:
-    /// Errors: `errc::invalid_argument` of the TLS options.
+    /// With a dialer, that opens the streams, and the TLS options and proxies do not count.
+    /// Errors: `errc::invalid_argument` of the TLS options. A malformed proxy is an error of the calls that need it.
     static result<std::shared_ptr<http_transport>> create(executor ex, const policy::pool_options& pool = {},
                                                           const tls_options& tls = {},
-                                                          http::protocol protocol = http::protocol::negotiate);
+                                                          http::protocol protocol = http::protocol::negotiate,
+                                                          policy::proxy_settings proxies = {},
+                                                          std::shared_ptr<dialer> streams = nullptr);
 
     ~http_transport() override;
+
+    /// Tells an observer of the connections that are opened, used and closed from now on.
+    void watch(std::shared_ptr<observer> who) noexcept { watcher_ = std::move(who); }
 
     /// As `transport::send`. A request that was sent on a connection which had been idle, and of which no byte of a
     /// response came, is sent again: the server had closed the connection meanwhile. So is one that an HTTP/2 server
@@ -41,9 +51,13 @@ class http_transport final : public transport, public std::enable_shared_from_th
     void abort() noexcept override { pool_->abort(); }
 
  private:
-    http_transport(executor ex, const policy::pool_options& pool, tls_context tls, http::protocol protocol);
+    http_transport(executor ex, const policy::pool_options& pool, tls_context tls, http::protocol protocol,
+                   policy::proxy_settings proxies, std::shared_ptr<dialer> streams);
     static awaitable<result<std::unique_ptr<connection>>> connect(std::shared_ptr<http_transport> self,
                                                                   http::origin where);
+    static awaitable<result<std::unique_ptr<connection>>> connect_watched(std::shared_ptr<http_transport> self,
+                                                                          http::origin where);
+    error told_of_proxy(error failed, const http::origin& where) const;
     template <class Call>
     awaitable<typename Call::outcome> carry_out(const http::request& message, const http::limits& caps, Call call);
 
@@ -51,6 +65,9 @@ class http_transport final : public transport, public std::enable_shared_from_th
     timer_service& timers_;
     tls_context tls_;
     [[maybe_unused]] http::protocol protocol_;  // HTTP/1.1 alone in a build without HTTP/2
+    policy::proxy_settings proxies_;
+    std::shared_ptr<dialer> streams_;    // null: sockets
+    std::shared_ptr<observer> watcher_;  // null: nobody looks
     resolver resolver_;
     std::shared_ptr<scratch_buffers> scratch_;
     std::shared_ptr<net::pool> pool_;

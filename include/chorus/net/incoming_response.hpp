@@ -9,6 +9,7 @@
 #include <chorus/http/message.hpp>
 
 #include <string>
+#include <utility>
 
 namespace chorus::net {
 
@@ -25,8 +26,11 @@ class incoming_response {
  public:
     virtual ~incoming_response() = default;
 
-    /// Status, headers and timing; the body stays empty.
-    virtual const http::response& head() const noexcept = 0;
+    /// Gives away status, headers and timing, without a body: once, so that nobody holds them twice.
+    virtual http::response take_head() noexcept = 0;
+
+    /// Whether the request has been sent whole: its message is not needed any more. A server may answer before that.
+    virtual bool is_request_sent() const noexcept { return true; }
 
     /// Reads until some bytes of the body were given to `into` and completes with true, or with false when the body
     /// has ended. Bytes that are there are given in one turn, by one call of the sink or by some.
@@ -44,7 +48,7 @@ class whole_response final : public incoming_response {
  public:
     explicit whole_response(http::response answer);
 
-    const http::response& head() const noexcept override { return head_; }
+    http::response take_head() noexcept override { return std::move(head_); }
     awaitable<result<bool>> read(http::body_sink& into, time_limit limit) override;
     bool is_complete() const noexcept override { return body_.empty(); }
 

@@ -39,7 +39,8 @@ class transport {
     /// what it gives. A transport that does not know better receives the whole first.
     /// Cancellation: terminal; nothing of the request is left behind.
     /// Errors: as `send`. `caps.body_bytes` does not count: the reader sees what it reads.
-    /// Lifetimes: the arguments outlive the operation, and `message` and `caps` what it gives.
+    /// Lifetimes: the arguments outlive the operation; `caps` also what it gives, and `message` until that says
+    /// `is_request_sent`.
     virtual awaitable<result<std::unique_ptr<incoming_response>>> open(const http::request& message,
                                                                        const http::limits& caps);
 

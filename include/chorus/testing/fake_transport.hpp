@@ -104,7 +104,7 @@ class fake_transport::incoming final : public net::incoming_response {
         ++counts_->dropped;
     }
 
-    const http::response& head() const noexcept override { return script_.head; }
+    http::response take_head() noexcept override { return std::move(script_.head); }
     bool is_complete() const noexcept override { return is_over_ && !script_.ending.code(); }
 
     awaitable<result<bool>> read(http::body_sink& into, net::time_limit limit) override {

@@ -64,6 +64,21 @@ TEST(h1_encode, appends_to_what_is_there) {
     EXPECT_TRUE(out.starts_with("beforePOST "));
 }
 
+TEST(h1_encode, names_the_origin_to_a_proxy_that_passes_on) {
+    request message = example();
+    message.origin.tls = false;
+    forwarding via;
+    std::string out;
+    encode_h1(message, out, &via);
+    EXPECT_EQ(out,
+              "POST http://host.example:8443/v1/chat/completions?x=1 HTTP/1.1\r\nHost: host.example:8443\r\n"
+              "Content-Type: application/json\r\nContent-Length: 2\r\n\r\n{}");
+    via.credentials = secret("Basic dXNlcjpodXNo");
+    out.clear();
+    encode_h1(message, out, &via);
+    EXPECT_NE(out.find("\r\nProxy-Authorization: Basic dXNlcjpodXNo\r\n"), out.npos);
+}
+
 TEST(h1_encode, sends_no_length_for_a_get_and_zero_for_an_empty_post) {
     request message = example();
     message.body.clear();

@@ -37,7 +37,7 @@ CHORUS_TEST(fake_transport, gives_the_whole_in_one_piece_where_no_pieces_are_scr
     const http::limits caps;
     const auto opened = co_await fake.open(message, caps);
     CO_ASSERT_TRUE(opened);
-    EXPECT_EQ((*opened)->head().status, 200);
+    EXPECT_EQ((*opened)->take_head().status, 200);
     collecting_sink sink;
     const auto step = co_await (*opened)->read(sink, {});
     CO_ASSERT_TRUE(step && *step);

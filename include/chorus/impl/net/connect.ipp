@@ -6,6 +6,7 @@
 #include <chorus/async/event.hpp>
 #include <chorus/net/connect.hpp>
 #include <chorus/net/platform.hpp>
+#include <chorus/net/proxy.hpp>
 #include <chorus/net/tcp_stream.hpp>
 #include <chorus/net/tls_stream.hpp>
 
@@ -117,6 +118,7 @@ class stage_clock {
         const auto time = now(executor_);
         stage = time - std::exchange(last_, time);
     }
+    void restart() { last_ = now(executor_); }
 
  private:
     executor executor_;
@@ -134,22 +136,29 @@ CHORUS_DECL awaitable<result<asio::ip::tcp::socket>> connect(std::vector<asio::i
 }
 
 CHORUS_DECL awaitable<result<std::unique_ptr<stream>>> open_stream(const http::origin& where, resolver& names,
-                                                                   const tls_context* tls, http::timing& times) {
+                                                                   const tls_context* tls, http::timing& times,
+                                                                   const policy::proxy* via) {
     if (where.tls && tls == nullptr) {
         co_return error(errc::invalid_argument, where.to_string() + " needs a TLS context");
     }
     detail::stage_clock time(co_await this_coro::executor);
-    auto endpoints = co_await names.resolve(where.host, where.port);
-    time.ends(times.dns);
-    if (!endpoints) co_return endpoints.error();
-
-    auto socket = co_await connect(std::move(*endpoints));
-    time.ends(times.connect);
-    if (!socket) {
-        // The host may have moved: what is remembered of it is asked for anew.
-        if (socket.error() == errc::connect_failed) names.forget(where.host);
-        error failure = socket.error();
-        co_return failure.text(where.to_string());
+    result<asio::ip::tcp::socket> socket = error(errc::connect_failed);
+    if (via != nullptr) {
+        socket = co_await connect_through(*via, where, names, times);
+        if (!socket) co_return told_of_proxy(socket.error(), where, *via);
+        time.restart();
+    } else {
+        auto endpoints = co_await names.resolve(where.host, where.port);
+        time.ends(times.dns);
+        if (!endpoints) co_return endpoints.error();
+        socket = co_await connect(std::move(*endpoints));
+        time.ends(times.connect);
+        if (!socket) {
+            // The host may have moved: what is remembered of it is asked for anew.
+            if (socket.error() == errc::connect_failed) names.forget(where.host);
+            error failure = socket.error();
+            co_return failure.text(where.to_string());
+        }
     }
     // A socket on which an option cannot be set still does its work.
     static_cast<void>(platform::set_options(socket->native_handle()));
@@ -158,7 +167,7 @@ CHORUS_DECL awaitable<result<std::unique_ptr<stream>>> open_stream(const http::o
     auto secure = tls_stream::client(std::move(*socket), *tls, where.host, where.port);
     const auto done = co_await secure->handshake();
     time.ends(times.tls);
-    if (!done) co_return done.error();
+    if (!done) co_return via != nullptr ? told_of_proxy(done.error(), where, *via) : done.error();
     times.tls_resumed = secure->was_resumed();
     co_return std::move(secure);
 }

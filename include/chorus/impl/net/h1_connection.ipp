@@ -18,6 +18,14 @@ CHORUS_DECL readiness wanted(io_status status) noexcept {
     return status == io_status::want_write ? readiness::write : readiness::read;
 }
 
+CHORUS_DECL error refused_by_proxy(const http::forwarding& via) {
+    error refused(errc::proxy_failed);
+    refused.phase(phase::proxy);
+    return refused.cause(
+        via.proxy + " answered 407 Proxy Authentication Required: it " +
+        (via.credentials.empty() ? "asks for a user and password" : "does not take the user and password given"));
+}
+
 }  // namespace detail
 
 /// Marks the connection as busy; what leaves early, by any way, leaves it unfit for reuse and without an alarm.
@@ -43,7 +51,8 @@ class h1_connection::exchange_scope {
 /// The body of a response whose head is there. It ends its exchange at the end of the body, at a failure, or with itself.
 class h1_connection::body_reader final : public incoming_response {
  public:
-    const http::response& head() const noexcept override { return head_; }
+    http::response take_head() noexcept override { return std::move(head_); }
+    bool is_request_sent() const noexcept override { return !under_way_ || under_way_->connection().is_sent_; }
     bool is_complete() const noexcept override { return is_complete_; }
 
     /// The head has been received, and maybe more.
@@ -113,8 +122,9 @@ class h1_connection::body_reader final : public incoming_response {
     bool is_complete_ = false;
 };
 
-CHORUS_DECL h1_connection::h1_connection(std::unique_ptr<net::stream> stream, std::shared_ptr<scratch_buffers> scratch)
-    : stream_(std::move(stream)), scratch_(std::move(scratch)), alarm_(stream_->get_executor()) {}
+CHORUS_DECL h1_connection::h1_connection(std::unique_ptr<net::stream> stream, std::shared_ptr<scratch_buffers> scratch,
+                                         std::unique_ptr<const http::forwarding> via)
+    : stream_(std::move(stream)), scratch_(std::move(scratch)), via_(std::move(via)), alarm_(stream_->get_executor()) {}
 
 CHORUS_DECL h1_connection::~h1_connection() {
     stream_->close();
@@ -151,7 +161,7 @@ CHORUS_DECL awaitable<result<void>> h1_connection::converse(const http::request&
     // Most requests fit into the socket at once, so the shared buffer is enough; what does not fit is moved out.
     std::string& shared = scratch_->out;
     shared.clear();
-    http::encode_h1(message, shared);
+    http::encode_h1(message, shared, via_.get());
     last_step_ = stream_->write_some(shared);
     is_sent_ = last_step_.status == io_status::done && last_step_.bytes == shared.size();
     if (!is_sent_) {
@@ -162,6 +172,9 @@ CHORUS_DECL awaitable<result<void>> h1_connection::converse(const http::request&
                 rest.remove_prefix(last_step_.bytes);
                 is_sent_ = rest.empty();
             } else if (must_wait()) {
+                const clock::time_point stalled = chorus::detail::saturating_add(alarm_.now(), caps.write);
+                watch(std::min(deadline, stalled),
+                      stalled < deadline ? errc::write_timed_out : errc::deadline_exceeded);
                 const auto [cut] =
                     co_await stream_->async_wait(detail::wanted(last_step_.status), asio::as_tuple(asio::deferred));
                 if (cut || interruption_ != errc{}) co_return failure(phase::write, cut);
@@ -179,7 +192,7 @@ CHORUS_DECL awaitable<result<void>> h1_connection::converse(const http::request&
     clock::time_point first_byte{};
     // The answer cannot be here yet: asking for it would cost a system call. Bytes that came early are seen by then.
     last_step_.status = is_sent_ && !stream_->has_buffered() ? io_status::want_read : io_status::done;
-    while (!(wanted == part::whole ? decoder_.is_complete() : decoder_.has_head())) {
+    while (!(wanted == part::whole ? decoder_.is_complete() : decoder_.has_head()) && !is_refused_by_proxy()) {
         if (must_wait()) {
             const phase where = decoder_.has_begun() ? phase::read : phase::first_byte;
             const auto [cut] =
@@ -193,6 +206,7 @@ CHORUS_DECL awaitable<result<void>> h1_connection::converse(const http::request&
         }
     }
 
+    if (is_refused_by_proxy()) co_return detail::refused_by_proxy(*via_);
     if (wanted == part::whole) {
         conclude();
     } else {
@@ -202,6 +216,12 @@ CHORUS_DECL awaitable<result<void>> h1_connection::converse(const http::request&
     answer = decoder_.take();
     answer.timing.first_byte = first_byte - sent;
     co_return result<void>();
+}
+
+/// RFC 9110, 15.5.8: only a proxy answers so. Its body is of no interest, and may be cut by the reset that follows where
+/// it has not read the request.
+CHORUS_DECL bool h1_connection::is_refused_by_proxy() const noexcept {
+    return via_ && decoder_.has_head() && decoder_.status() == 407;
 }
 
 /// The response is complete: notes what it means for the next one.

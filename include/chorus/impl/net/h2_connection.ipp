@@ -400,7 +400,8 @@ class h2_connection::machinery::body_reader final : public incoming_response {
         co_return result<void>();
     }
 
-    const http::response& head() const noexcept override { return head_; }
+    http::response take_head() noexcept override { return std::move(head_); }
+    bool is_request_sent() const noexcept override { return state_.is_request_sent(); }
     bool is_complete() const noexcept override { return unread_.empty() && state_.has_ended(); }
 
     awaitable<result<bool>> read(http::body_sink& into, time_limit limit) override {

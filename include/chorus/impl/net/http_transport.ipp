@@ -1,11 +1,13 @@
 #pragma once
 
 #include <chorus/net/connect.hpp>
+#include <chorus/net/dialer.hpp>
 #include <chorus/net/h1_connection.hpp>
 #ifdef CHORUS_WITH_HTTP2
 #include <chorus/net/h2_connection.hpp>
 #endif
 #include <chorus/net/http_transport.hpp>
+#include <chorus/net/proxy.hpp>
 #include <chorus/policy/replay_limits.hpp>
 
 #include <algorithm>
@@ -50,15 +52,21 @@ CHORUS_DECL error told_of_call(error failed, const http::request& message, int a
 class leased_response final : public incoming_response {
  public:
     leased_response(std::shared_ptr<transport> owner, lease link, std::unique_ptr<incoming_response> body)
-        : head_(body->head()), owner_(std::move(owner)), link_(std::move(link)), body_(std::move(body)) {}
+        : owner_(std::move(owner)), link_(std::move(link)), body_(std::move(body)) {}
 
-    const http::response& head() const noexcept override { return head_; }
+    http::response take_head() noexcept override {
+        http::response head = body_->take_head();
+        timing_.first_byte = head.timing.first_byte;
+        head.timing = timing_;
+        return head;
+    }
+    bool is_request_sent() const noexcept override { return body_->is_request_sent(); }
     awaitable<result<bool>> read(http::body_sink& into, time_limit limit) override { return body_->read(into, limit); }
     bool is_complete() const noexcept override { return body_->is_complete(); }
-    http::timing& timing() noexcept { return head_.timing; }
+    http::timing& timing() noexcept { return timing_; }
 
  private:
-    http::response head_;
+    http::timing timing_;
     std::shared_ptr<transport> owner_;  // the lease refers to its pool
     lease link_;
     std::unique_ptr<incoming_response> body_;  // goes first: the connection is then fit or not
@@ -93,10 +101,9 @@ struct streamed_call {
 
 }  // namespace detail
 
-CHORUS_DECL result<std::shared_ptr<http_transport>> http_transport::create(executor ex,
-                                                                           const policy::pool_options& pool,
-                                                                           const tls_options& tls,
-                                                                           http::protocol protocol) {
+CHORUS_DECL result<std::shared_ptr<http_transport>> http_transport::create(
+    executor ex, const policy::pool_options& pool, const tls_options& tls, http::protocol protocol,
+    policy::proxy_settings proxies, std::shared_ptr<dialer> streams) {
 #ifndef CHORUS_WITH_HTTP2
     if (protocol == http::protocol::http2) {
         error missing(errc::invalid_argument, "this program was built without HTTP/2 (CHORUS_WITH_HTTP2)");
@@ -110,20 +117,25 @@ CHORUS_DECL result<std::shared_ptr<http_transport>> http_transport::create(execu
     if (protocol == http::protocol::http2) offered.alpn({"h2"});
     auto context = tls_context::client(offered);
     if (!context) return context.error();
-    return std::shared_ptr<http_transport>(new http_transport(std::move(ex), pool, std::move(*context), protocol));
+    return std::shared_ptr<http_transport>(
+        new http_transport(std::move(ex), pool, std::move(*context), protocol, std::move(proxies), std::move(streams)));
 }
 
 CHORUS_DECL http_transport::http_transport(executor ex, const policy::pool_options& pool, tls_context tls,
-                                           http::protocol protocol)
+                                           http::protocol protocol, policy::proxy_settings proxies,
+                                           std::shared_ptr<dialer> streams)
     : executor_(std::move(ex)),
       timers_(timer_service::of(executor_)),
       tls_(std::move(tls)),
       protocol_(protocol),
+      proxies_(std::move(proxies)),
+      streams_(std::move(streams)),
       resolver_(executor_),
       scratch_(std::make_shared<scratch_buffers>()),
       pool_(std::make_shared<net::pool>(executor_, pool, [this](http::origin where) {
           // The opening shares the transport: it may outlast the call that caused it.
-          return connect(shared_from_this(), std::move(where));
+          return watcher_ ? connect_watched(shared_from_this(), std::move(where))
+                          : connect(shared_from_this(), std::move(where));
       })) {}
 
 CHORUS_DECL http_transport::~http_transport() {
@@ -151,12 +163,15 @@ awaitable<typename Call::outcome> http_transport::carry_out(const http::request&
         lease link = pool_->try_acquire(message.origin);
         if (!link) {
             auto acquired = co_await pool_->acquire(message.origin, caps, deadline);
-            if (!acquired) co_return acquired.error();
+            if (!acquired) co_return told_of_proxy(acquired.error(), message.origin);
             link = std::move(*acquired);
         }
         connection& via = *link;
         const connection::use_counts before = via.use;
         const clock::duration waited = timers_.now() - started;
+        if (watcher_ && before.answered > 0) {
+            watcher_->on_connection(connection_event::reused, {.server = &message.origin});
+        }
         auto done = co_await call.begin(via, message, caps, deadline);
         if (done) {
             ++via.use.answered;
@@ -173,11 +188,53 @@ awaitable<typename Call::outcome> http_transport::carry_out(const http::request&
     }
 }
 
+/// The pool, whose limit it is, knows of no proxy; and a proxy is where such time is lost.
+CHORUS_DECL error http_transport::told_of_proxy(error failed, const http::origin& where) const {
+    if (failed != errc::connect_timed_out) return failed;
+    const auto chosen = proxies_.choose(where);
+    if (!chosen || !*chosen) return failed;
+    return failed.text(std::string(failed.text()) + " by the proxy " + (*chosen)->to_string());
+}
+
+CHORUS_DECL awaitable<result<std::unique_ptr<connection>>> http_transport::connect_watched(
+    std::shared_ptr<http_transport> self, http::origin where) {
+    const std::shared_ptr<observer> watcher = self->watcher_;
+    auto made = co_await connect(std::move(self), where);
+    if (!made) {
+        const error failure = made.error();
+        watcher->on_connection(connection_event::failed, {.server = &where, .failure = &failure});
+        co_return made;
+    }
+    const http::timing& opening = (*made)->opening;
+    watcher->on_connection(opening.tls_resumed ? connection_event::resumed : connection_event::opened,
+                           {.server = &where, .timing = &opening});
+    (*made)->farewell = std::shared_ptr<const void>(nullptr, [watcher, where](const void*) {
+        watcher->on_connection(connection_event::closed, {.server = &where});
+    });
+    co_return made;
+}
+
 CHORUS_DECL awaitable<result<std::unique_ptr<connection>>> http_transport::connect(std::shared_ptr<http_transport> self,
                                                                                    http::origin where) {
+    const auto chosen = self->streams_ ? result<const policy::proxy*>(nullptr) : self->proxies_.choose(where);
+    if (!chosen) co_return chosen.error();
+    const policy::proxy* const via = *chosen;
+    // Many proxies open tunnels to TLS ports only. What they pass on is HTTP/1.1.
+    const bool is_forwarded = via != nullptr && via->kind == policy::proxy_kind::http && !where.tls &&
+                              self->protocol_ != http::protocol::http2;
+    http::origin peer = where;
+    if (is_forwarded) {
+        peer.host = via->host;
+        peer.port = via->port;
+    }
     http::timing opening;
-    auto opened = co_await open_stream(where, self->resolver_, where.tls ? &self->tls_ : nullptr, opening);
-    if (!opened) co_return opened.error();
+    auto stands = self->streams_ ? self->streams_->dial(peer, opening)
+                                 : open_stream(peer, self->resolver_, where.tls ? &self->tls_ : nullptr, opening,
+                                               is_forwarded ? nullptr : via);
+    auto opened = co_await std::move(stands);
+    if (!opened) {
+        co_return is_forwarded ? net::told_of_proxy(opened.error(), where, *via) : opened.error();
+    }
     std::unique_ptr<connection> link;
 #ifdef CHORUS_WITH_HTTP2
     const bool is_http2 = where.tls ? (*opened)->alpn() == "h2" : self->protocol_ == http::protocol::http2;
@@ -191,7 +248,15 @@ CHORUS_DECL awaitable<result<std::unique_ptr<connection>>> http_transport::conne
         co_return other.phase(phase::tls);
     }
 #endif
-    if (!link) link = std::make_unique<h1_connection>(std::move(*opened), self->scratch_);
+    if (!link) {
+        std::unique_ptr<http::forwarding> forwarding;
+        if (is_forwarded) {
+            forwarding = std::make_unique<http::forwarding>();
+            forwarding->proxy = via->to_string();
+            forwarding->credentials = secret(via->basic_authorization());
+        }
+        link = std::make_unique<h1_connection>(std::move(*opened), self->scratch_, std::move(forwarding));
+    }
     link->opening = opening;
     co_return link;
 }

@@ -296,6 +296,9 @@ struct tls_context::maker {
     }
 
     result<void> configure_client() {
+        // Without keys and digests below 112 bits, such as RSA with 1024 and SHA-1, whatever this OpenSSL was built with.
+        constexpr int least_security = 2;
+        if (SSL_CTX_get_security_level(context) < least_security) SSL_CTX_set_security_level(context, least_security);
         trust_system();
         if (auto done = configure(); !done) return done;
         SSL_CTX_set_verify(context, options.verify_ ? SSL_VERIFY_PEER : SSL_VERIFY_NONE,

@@ -113,7 +113,9 @@ CHORUS_DECL std::unique_ptr<tls_stream> tls_stream::client(asio::ip::tcp::socket
     X509_VERIFY_PARAM* expected = SSL_get0_param(connection);
     bool accepted = X509_VERIFY_PARAM_set1_ip_asc(expected, peer.host.c_str()) == 1;
     if (!accepted) {  // a name, then; SNI is for names only (RFC 6066, 3)
-        X509_VERIFY_PARAM_set_hostflags(expected, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+        // RFC 9525, 6.3: the common name of a subject is no host name.
+        X509_VERIFY_PARAM_set_hostflags(expected,
+                                        X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
         accepted = X509_VERIFY_PARAM_set1_host(expected, peer.host.data(), peer.host.size()) == 1 &&
                    SSL_set_tlsext_host_name(connection, peer.host.c_str()) == 1;
     }
