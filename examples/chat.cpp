@@ -1,8 +1,9 @@
 // A conversation on the terminal: answers appear as they are written, thinking is dimmed, Ctrl-C ends an answer and not
 // the conversation, Ctrl-D ends the program.
 //   chat [--provider NAME] [--model NAME] [--mock] [--http2]
-// The provider is openai (the default), anthropic, ollama, groq, deepseek, openrouter, mistral or gemini; its key comes
-// from the environment. --mock talks to a mock server of its own, which repeats what it is told.
+// The provider is openai (the default), responses (OpenAI's other API), anthropic, ollama, groq, deepseek, openrouter,
+// mistral or gemini; its key comes from the environment. --mock talks to a mock server of its own, which repeats what it
+// is told.
 #include <chorus/chorus.hpp>
 #include <chorus/testing/mock_server_thread.hpp>
 
@@ -57,6 +58,7 @@ settings parse(int count, char** words) {
 std::shared_ptr<const chorus::provider> provider_of(const std::string& name) {
     static const std::map<std::string, std::function<std::shared_ptr<const chorus::provider>()>> known = {
         {"openai", [] { return chorus::openai().make(); }},
+        {"responses", [] { return chorus::openai_responses(); }},
         {"anthropic", [] { return chorus::anthropic().make(); }},
         {"ollama", [] { return chorus::ollama().make(); }},
         {"groq", [] { return chorus::groq().make(); }},

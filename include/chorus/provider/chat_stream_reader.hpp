@@ -51,6 +51,7 @@ class chat_stream_reader final : public http::body_sink {
     /// What has come of the answer so far. `total` is the time that it took.
     chat_response response(std::chrono::nanoseconds total) const;
     bool is_empty() const noexcept { return accumulator_.is_empty(); }
+    std::size_t contents() const noexcept { return accumulator_.contents(); }
     std::string_view request_id() const noexcept { return find_request_id(head_.headers); }
 
  private:

@@ -15,6 +15,10 @@
 
 namespace chorus {
 
+namespace detail {
+class endpoint;
+}
+
 /// Describes an endpoint of the OpenAI format and converts to its provider. What is not set comes from the environment
 /// at construction: `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `OPENAI_ORG_ID`, `OPENAI_PROJECT_ID`, trimmed; an empty
 /// variable counts as none.
@@ -55,6 +59,10 @@ class openai {
     operator std::shared_ptr<const provider>() const { return make(); }
 
  private:
+    friend std::shared_ptr<const provider> openai_responses(const openai& options);
+
+    detail::endpoint make_endpoint() const;
+
     secret api_key_;
     std::string base_url_;
     std::string organization_;

@@ -39,10 +39,12 @@ struct mock_request {
 /// How a reply goes wrong.
 enum class mock_fault {
     none,
-    drop,     ///< The connection is closed.
-    stall,    ///< Nothing more is sent; the connection stays open until the client leaves.
-    reset,    ///< HTTP/2: RST_STREAM with `error_code`. HTTP/1.1 has only the connection to close.
-    go_away,  ///< HTTP/2: GOAWAY says that this request and later ones were not processed. HTTP/1.1 closes.
+    drop,        ///< The connection is closed.
+    stall,       ///< Nothing more is sent; the connection stays open until the client leaves.
+    reset,       ///< HTTP/2: RST_STREAM with `error_code`. HTTP/1.1 has only the connection to reset: TCP's RST.
+    go_away,     ///< HTTP/2: GOAWAY says that this request and later ones were not processed. HTTP/1.1 closes.
+    half_close,  ///< Sends no more, says so by TCP's FIN and not by TLS, and goes on reading until the client leaves.
+    noise,       ///< Bytes follow that are not even TLS, and the connection is closed.
 };
 
 /// A plan: what to answer, when, and what goes wrong on the way.
@@ -69,7 +71,7 @@ struct mock_reply {
 };
 
 /// Whose format a chat is in.
-enum class mock_format : std::uint8_t { openai, anthropic };
+enum class mock_format : std::uint8_t { openai, anthropic, responses };
 
 /// A completion that is still to be written: what a request that waits holds in place of a kilobyte of answer.
 struct mock_completion {

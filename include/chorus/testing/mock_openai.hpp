@@ -16,9 +16,10 @@
 namespace chorus::testing {
 
 /// The default behaviour. `POST /v1/chat/completions` is answered with `echo: ` and the text of the last user message,
-/// whole or as a stream of chunks, so that a client can check every answer. `/v1/embeddings`, `/v1/moderations` and
-/// `/v1/models` are answered too; see `mock_embeddings.hpp` and its like. Anything else, a body that is not valid and a
-/// wrong key get the error that OpenAI would send. A pure machine: request in, plan out.
+/// whole or as a stream of chunks, so that a client can check every answer; so is `POST /v1/responses`, in the format of that
+/// API. `/v1/embeddings`, `/v1/moderations` and `/v1/models` are answered too; see `mock_embeddings.hpp` and its like.
+/// Anything else, a body that is not valid and a wrong key get the error that OpenAI would send. A pure machine: request
+/// in, plan out.
 class mock_openai {
  public:
     mock_openai();
@@ -30,8 +31,8 @@ class mock_openai {
     /// How the text of a streamed completion is divided.
     mock_openai& portions(mock_portions value) noexcept;
 
-    /// Reads `model`, `prompt`, `stream`, `include_usage` and `defect` from the body of a chat completion; leaves other
-    /// requests alone.
+    /// Reads `model`, `prompt`, `stream`, `include_usage` and `defect` from the body of a chat completion or of a request
+    /// for a response; leaves other requests alone.
     static void understand(mock_request& request);
 
     /// Fills in status, headers and body. The request has been understood.
@@ -42,6 +43,8 @@ class mock_openai {
     void write(const mock_completion& owed, mock_reply& reply);
 
  private:
+    void write_response(const mock_completion& owed, const std::string& number, mock_reply& reply);
+
     std::string authorization_;
     std::size_t body_bytes_ = 900;
     mock_portions portions_;

@@ -4,6 +4,7 @@
 #include <chorus/provider/anthropic_stream.hpp>
 #include <chorus/provider/detail/anthropic_blocks.hpp>
 #include <chorus/provider/detail/anthropic_streamed_blocks.hpp>
+#include <chorus/provider/detail/event_shape.hpp>
 #include <chorus/provider/error_response.hpp>
 
 #include <cstddef>
@@ -74,55 +75,13 @@ CHORUS_DECL void read_event(json::reader& in, message_event& event) {
     });
 }
 
-/// What one event is to the next, if it brought a piece that nothing but closing brackets follows. The next one mostly
-/// differs in that piece alone. With the same bytes before it and nothing behind it, it says the same of all the rest.
-class event_shape {
- public:
-    /// `piece` is the JSON of a string in the event.
-    void keep(std::string_view event, const block_piece& piece, std::size_t place) {
-        const auto begin = static_cast<std::size_t>(piece.json.data() - event.data());
-        before_.clear();
-        if (!piece.json.starts_with('"') || !is_end(event.substr(begin + piece.json.size()))) return;
-        before_ = event.substr(0, begin + 1);
-        kind_ = piece.kind;
-        place_ = place;
-    }
-    void forget() noexcept { before_.clear(); }
-
-    /// Finds the piece of an event that is like the one before.
-    bool find_piece(std::string_view event, block_piece& out) const {
-        if (before_.empty() || !event.starts_with(before_)) return false;
-        event.remove_prefix(before_.size() - 1);
-        out.kind = kind_;
-        out.json = json::reader(event).raw();
-        return !out.json.empty() && is_end(event.substr(out.json.size()));
-    }
-    std::size_t place() const noexcept { return place_; }
-
- private:
-    /// The ends of the delta and of the event. Anthropic pads events with blanks.
-    static bool is_end(std::string_view text) noexcept {
-        int open = 2;
-        for (const char c : text) {
-            if (c == '}') {
-                --open;
-            } else if (c != ' ' && c != '\n' && c != '\r' && c != '\t') {
-                return false;
-            }
-        }
-        return open == 0;
-    }
-
-    std::string before_;
-    piece_kind kind_ = piece_kind::unknown;
-    std::size_t place_ = 0;
-};
-
 class message_stream_decoder final : public chat_stream_decoder {
  public:
     result<void> read(const sse::event& next, chat_accumulator& into) override {
-        if (block_piece piece; shape_.find_piece(next.data, piece)) {
-            blocks_.add_at(shape_.place(), piece, into);
+        // Mostly an event differs from the one before in a piece of one block alone.
+        if (chorus::detail::event_shape::values found; shape_.match(next.data, found)) {
+            piece_.json = found[0];
+            blocks_.add_at(place_, piece_, into);
             return {};
         }
         shape_.forget();
@@ -192,7 +151,10 @@ class message_stream_decoder final : public chat_stream_decoder {
         if (piece.json.empty()) return true;
         if (!blocks_.add(event.index, piece, into)) return false;
         const auto place = blocks_.find(event.index);
-        if (event.is_told && event.index && place) shape_.keep(data, piece, *place);
+        if (!(event.is_told && event.index && place)) return true;
+        shape_.keep(data, {piece.json});
+        piece_ = piece;
+        place_ = *place;
         return true;
     }
 
@@ -230,7 +192,9 @@ class message_stream_decoder final : public chat_stream_decoder {
     }
 
     streamed_blocks blocks_;
-    event_shape shape_;
+    chorus::detail::event_shape shape_;
+    block_piece piece_;      // the last one
+    std::size_t place_ = 0;  // of its block
     token_counts counts_;
     bool is_complete_ = false;
 };

@@ -40,27 +40,19 @@ CHORUS_DECL openai& openai::header(std::string name, std::string value) & {
     return *this;
 }
 
-namespace detail {
-
-struct openai_settings {
-    const secret& key;
-    const std::string& base_url;
-    const std::string& organization;
-    const std::string& project;
-    const string_pairs& headers;
-};
-
-CHORUS_DECL endpoint openai_endpoint(const openai_settings& settings) {
-    endpoint made(settings.base_url);
+CHORUS_DECL detail::endpoint openai::make_endpoint() const {
+    detail::endpoint made(base_url_);
     // And on its regional and mTLS hosts, such as `eu.api.openai.com`.
-    if (settings.key.empty() && made.is_at("api.openai.com")) {
+    if (api_key_.empty() && made.is_at("api.openai.com")) {
         made.refuse("api_key", "no API key: set the environment variable OPENAI_API_KEY or call api_key()");
     }
-    made.add_key("api_key", "Authorization", settings.key, "Bearer ");
-    made.add("organization", "OpenAI-Organization", settings.organization);
-    made.add("project", "OpenAI-Project", settings.project);
-    return made.set(settings.headers);
+    made.add_key("api_key", "Authorization", api_key_, "Bearer ");
+    made.add("organization", "OpenAI-Organization", organization_);
+    made.add("project", "OpenAI-Project", project_);
+    return made.set(headers_);
 }
+
+namespace detail {
 
 /// OpenAI's own server refuses members that it does not know.
 CHORUS_DECL openai_quirks quirks_of(const endpoint& at) {
@@ -71,11 +63,11 @@ CHORUS_DECL openai_quirks quirks_of(const endpoint& at) {
 }  // namespace detail
 
 CHORUS_DECL result<void> openai::check() const {
-    return detail::openai_endpoint({api_key_, base_url_, organization_, project_, headers_}).check();
+    return make_endpoint().check();
 }
 
 CHORUS_DECL std::shared_ptr<const provider> openai::make() const {
-    detail::endpoint at = detail::openai_endpoint({api_key_, base_url_, organization_, project_, headers_});
+    detail::endpoint at = make_endpoint();
     detail::openai_dialect dialect;
     dialect.quirks = detail::quirks_of(at);
     return std::make_shared<const detail::openai_provider>(std::move(at), std::move(dialect));

@@ -2,6 +2,7 @@
 
 #include <chorus/json/reader.hpp>
 #include <chorus/json/writer.hpp>
+#include <chorus/provider/detail/event_shape.hpp>
 #include <chorus/provider/detail/openai_fields.hpp>
 #include <chorus/provider/error_response.hpp>
 #include <chorus/provider/openai_stream.hpp>
@@ -21,8 +22,6 @@ namespace chorus::openai_format {
 
 namespace detail {
 
-// --- chunks that differ in one text ---
-
 /// Which text the piece in a chunk belongs to.
 struct text_target {
     enum class kind : std::uint8_t { content, refusal, reasoning, arguments };
@@ -30,56 +29,6 @@ struct text_target {
     int choice = 0;
     std::string_view field;            // of reasoning
     std::optional<std::int64_t> call;  // of arguments: the index of their call
-};
-
-/// What one chunk is to the next, if it brought a piece of one text and nothing else. The next one mostly differs in
-/// that piece alone, and in its padding. With all other bytes the same it is JSON again, for a string stands where a
-/// string stood; and it says the same again but for the piece, which changes nothing that is known.
-class chunk_shape {
- public:
-    /// `piece` and `padding` are the JSON of two strings in the chunk; the padding may be none.
-    void keep(std::string_view chunk, std::string_view piece, std::string_view padding, const text_target& target) {
-        const auto offset = [&](std::string_view part) { return static_cast<std::size_t>(part.data() - chunk.data()); };
-        const std::size_t piece_end = offset(piece) + piece.size();
-        target_ = target;
-        before_ = chunk.substr(0, offset(piece) + 1);
-        is_padded_ = !padding.empty() && offset(padding) >= piece_end;
-        if (is_padded_) {
-            between_ = chunk.substr(piece_end, offset(padding) + 1 - piece_end);
-            after_ = chunk.substr(offset(padding) + padding.size());
-        } else {
-            after_ = chunk.substr(piece_end);
-        }
-    }
-    void forget() noexcept { before_.clear(); }
-
-    /// Finds the piece in a chunk that is like the one before.
-    bool find_piece(std::string_view chunk, std::string_view& piece) const {
-        if (before_.empty() || !chunk.starts_with(before_)) return false;
-        piece = take_string(chunk, before_.size() - 1);
-        if (piece.empty()) return false;
-        if (is_padded_) {
-            if (!chunk.starts_with(between_) || take_string(chunk, between_.size() - 1).empty()) return false;
-        }
-        return chunk == after_;
-    }
-    const text_target& target() const noexcept { return target_; }
-
- private:
-    /// Cuts a text behind the JSON string that begins there, and returns the string; empty if it is broken.
-    static std::string_view take_string(std::string_view& text, std::size_t begin) {
-        text.remove_prefix(begin);
-        const std::string_view string = json::reader(text).raw();
-        text.remove_prefix(string.size());
-        return string;
-    }
-
-    // The quotes before the strings belong to what stands before these.
-    std::string before_;
-    std::string between_;
-    std::string after_;
-    text_target target_;
-    bool is_padded_ = false;
 };
 
 // --- parts of an answer that go back as they came ---
@@ -189,9 +138,9 @@ class chunk_decoder final : public chat_stream_decoder {
     result<void> read(const sse::event& next, chat_accumulator& into) override {
         if (is_done_) return {};
         if (next.type == "error") return decode_stream_error(next.data);
-        std::string_view piece;
-        if (shape_.find_piece(next.data, piece)) {
-            if (add(shape_.target(), piece, into)) return {};
+        // Mostly a chunk differs from the one before in a piece of one text alone, and in its padding.
+        if (chorus::detail::event_shape::values found; shape_.match(next.data, found)) {
+            if (add(shape_target_, found[0], into)) return {};
             return too_much();
         }
         const std::string_view data = chorus::detail::trimmed(next.data);
@@ -272,7 +221,8 @@ class chunk_decoder final : public chat_stream_decoder {
         if (is_error_chunk) return decode_stream_error(data);
         if (is_too_much_) return too_much();
         if (changes_ == 1 && !piece_.empty()) {
-            shape_.keep(data, piece_, padding.starts_with('"') ? padding : std::string_view(), target_);
+            shape_.keep(data, {piece_, padding.starts_with('"') ? padding : std::string_view()});
+            shape_target_ = target_;
         }
         return {};
     }
@@ -543,7 +493,8 @@ class chunk_decoder final : public chat_stream_decoder {
     int changes_ = 0;         // of the chunk that is being read
     std::string_view piece_;  // its last one, if that is a piece of a text
     text_target target_;
-    chunk_shape shape_;
+    chorus::detail::event_shape shape_;
+    text_target shape_target_;
     std::array<std::string, 4> own_texts_;  // texts that are not in the chunk as they are
     std::vector<kept_parts> kept_;
 };

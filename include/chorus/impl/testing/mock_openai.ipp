@@ -6,6 +6,7 @@
 #include <chorus/testing/mock_models.hpp>
 #include <chorus/testing/mock_moderations.hpp>
 #include <chorus/testing/mock_openai.hpp>
+#include <chorus/testing/mock_responses.hpp>
 
 #include <algorithm>
 #include <iterator>
@@ -17,7 +18,7 @@ namespace detail {
 
 constexpr std::string_view mock_chat_path = "/v1/chat/completions";
 
-/// An endpoint and how it is answered; a chat completion is owed.
+/// An endpoint and how it is answered; a chat completion and a response are owed.
 struct mock_route {
     std::string_view path;  // with a slash at its end: the beginning of it
     std::string_view method;
@@ -33,6 +34,7 @@ constexpr mock_route mock_routes[] = {
     {"/v1/models", "GET", &answer_models},
     {"/v1/models/", "GET", &answer_models},
     {"/v1/moderations", "POST", &answer_moderations},
+    {"/v1/responses", "POST", nullptr},
 };
 
 CHORUS_DECL void append_openai_usage(json::writer& json, std::size_t prompt_tokens, std::size_t completion_tokens) {
@@ -147,6 +149,7 @@ CHORUS_DECL mock_openai& mock_openai::portions(mock_portions value) noexcept {
 }
 
 CHORUS_DECL void mock_openai::understand(mock_request& request) {
+    if (is_for_responses(request)) return understand_responses(request);
     if (request.method != "POST" || request.path() != detail::mock_chat_path) return;
     const detail::mock_chat chat = detail::read_mock_chat(request);
     if (!chat.is_object) {
@@ -191,7 +194,7 @@ CHORUS_DECL void mock_openai::decide(const mock_request& request, mock_reply& re
     owed.number = ++answered_;
     owed.model = request.model;
     owed.prompt = request.prompt;
-    owed.format = mock_format::openai;
+    owed.format = is_for_responses(request) ? mock_format::responses : mock_format::openai;
     owed.stream = request.stream;
     owed.include_usage = request.include_usage;
 }
@@ -200,6 +203,7 @@ CHORUS_DECL void mock_openai::write(const mock_completion& owed, mock_reply& rep
     if (owed.number == 0) return;
     const std::string number = std::to_string(owed.number);
     reply.headers.add(owed.stream ? stream_headers_ : completion_headers_).add("x-request-id", "req_mock" + number);
+    if (owed.format == mock_format::responses) return write_response(owed, number, reply);
     if (owed.stream) {
         mock_text text("echo: " + owed.prompt, portions_);
         reply.streamed().source(
@@ -208,6 +212,16 @@ CHORUS_DECL void mock_openai::write(const mock_completion& owed, mock_reply& rep
     }
     echo_.assign("echo: ").append(owed.prompt);
     append_completion(reply.body, "chatcmpl-mock" + number, owed.model, owed.prompt, echo_, body_bytes_);
+}
+
+CHORUS_DECL void mock_openai::write_response(const mock_completion& owed, const std::string& number,
+                                             mock_reply& reply) {
+    echo_.assign("echo: ").append(owed.prompt);
+    if (owed.stream) {
+        reply.streamed().source(responses_events("resp_mock" + number, owed.model, owed.prompt, echo_, portions_));
+    } else {
+        append_response(reply.body, "resp_mock" + number, owed.model, owed.prompt, echo_, body_bytes_);
+    }
 }
 
 CHORUS_DECL std::unique_ptr<mock_piece_source> openai_events(std::string_view id, std::string_view model,

@@ -2,6 +2,7 @@
 
 #include <chorus/testing/mock_anthropic.hpp>
 #include <chorus/testing/mock_openai.hpp>
+#include <chorus/testing/mock_responses.hpp>
 #include <chorus/testing/mock_script.hpp>
 
 #include <algorithm>
@@ -105,6 +106,8 @@ CHORUS_DECL mock_step& mock_step::reply_text(std::string text) {
         reply.headers.add("content-type", "application/json");
         if (mock_anthropic::serves(request)) {
             append_anthropic_message(reply.body, "msg_scripted", request.model, request.prompt, text);
+        } else if (is_for_responses(request)) {
+            append_response(reply.body, "resp_scripted", request.model, request.prompt, text);
         } else {
             append_completion(reply.body, "chatcmpl-scripted", request.model, request.prompt, text);
         }
@@ -138,6 +141,8 @@ CHORUS_DECL mock_step& mock_step::reply_stream(std::string text) {
         detail::add_stream_headers(reply);
         if (mock_anthropic::serves(request)) {
             reply.streamed().source(anthropic_events("msg_scripted", request.model, request.prompt, mock_text(text)));
+        } else if (is_for_responses(request)) {
+            reply.streamed().source(responses_events("resp_scripted", request.model, request.prompt, text));
         } else {
             reply.streamed().source(openai_events("chatcmpl-scripted", request.model, request.prompt, mock_text(text),
                                                   request.include_usage));
@@ -213,6 +218,18 @@ CHORUS_DECL mock_step& mock_step::stall() {
 
 CHORUS_DECL mock_step& mock_step::stall_after(std::size_t bytes) {
     fault_ = mock_fault::stall;
+    fault_after_ = bytes;
+    return *this;
+}
+
+CHORUS_DECL mock_step& mock_step::half_close_after(std::size_t bytes) {
+    fault_ = mock_fault::half_close;
+    fault_after_ = bytes;
+    return *this;
+}
+
+CHORUS_DECL mock_step& mock_step::noise_after(std::size_t bytes) {
+    fault_ = mock_fault::noise;
     fault_after_ = bytes;
     return *this;
 }

@@ -33,6 +33,7 @@ void append_text(json::reader& in, std::string& out);
 void read_time(json::reader& in, std::optional<std::chrono::sys_seconds>& out);
 /// Returns whether it counts anything.
 bool read_usage(json::reader& in, usage& out);
+void read_token(json::reader& in, token_logprob& out);
 /// Appends the tokens.
 void read_logprobs(json::reader& in, logprobs& out);
 void read_annotation(json::reader& in, annotation& out);

@@ -22,8 +22,8 @@ struct openai_dialect {
     std::optional<std::string> deployment;
 };
 
-/// Speaks the format of OpenAI with the server of an endpoint.
-class openai_provider final : public provider {
+/// Speaks the format of OpenAI with the server of an endpoint. The API that its chats go to may be another: derive.
+class openai_provider : public provider {
  public:
     openai_provider(endpoint at, openai_dialect dialect);
 
@@ -45,14 +45,17 @@ class openai_provider final : public provider {
     result<moderation_response> decode_moderation(http::response received,
                                                   std::chrono::system_clock::time_point now) const override;
 
- private:
-    result<http::request> encode(const chat_request& request, openai_format::delivery how) const;
+ protected:
+    const endpoint& at() const noexcept { return endpoint_; }
     /// Takes the secrets of the endpoint out of an error.
     template <class Value>
     result<Value> cleaned(result<Value> decoded) const {
         if (!decoded) return endpoint_.cleaned(decoded.error());
         return decoded;
     }
+
+ private:
+    result<http::request> encode(const chat_request& request, openai_format::delivery how) const;
     /// What a request line asks for, where `model` is to answer.
     std::string target(std::string_view path, std::string_view model) const;
 

@@ -140,7 +140,10 @@ CHORUS_DECL result<void> endpoint::check() const {
 
 CHORUS_DECL http::request endpoint::request(const std::string& target, const string_pairs& headers,
                                             std::string body) const {
-    http::request made{"POST", base_.origin(), target, headers_, std::move(body)};
+    constexpr std::size_t added_on_the_way = 64;  // the name of the attempt
+    http::request made{"POST", base_.origin(), target, {}, std::move(body)};
+    made.headers.reserve(headers_.block().size() + added_on_the_way);
+    made.headers.add(headers_);
     for (const auto& [name, value] : headers) made.headers.set(name, value);
     return made;
 }
