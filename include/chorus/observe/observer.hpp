@@ -1,0 +1,110 @@
+// Whom a client tells of each step of its calls and of its connections.
+#pragma once
+
+#include <chorus/chat/usage.hpp>
+#include <chorus/error.hpp>
+#include <chorus/http/timing.hpp>
+#include <chorus/http/url.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+namespace chorus {
+
+/// A call, as all its notifications name it. A view: what it refers to lives until the notification has returned.
+struct call_info {
+    std::uint64_t id = 0;             ///< The calls of one client, counted from 1.
+    std::string_view operation = {};  ///< `chat`, `embeddings`, `models`, `model`, `moderation` or `count_tokens`.
+    std::string_view provider = {};   ///< `provider::name()`
+    std::string_view model = {};      ///< As asked for; empty where the operation has none.
+    const http::origin* server{};     ///< Null until the request is encoded.
+    bool is_streamed = false;
+};
+
+/// How a call ended. A view, as `call_info`; every part but the times is there only if it is known.
+struct call_end {
+    const error* failure = nullptr;  ///< Null: the call succeeded.
+    const usage* tokens = nullptr;
+    std::string_view model = {};           ///< As the server names it.
+    std::string_view finish_reason = {};   ///< Of the first choice, in the words of `to_string(finish_reason)`.
+    std::string_view response_id = {};     ///< `chat_response::id`
+    std::string_view request_id = {};      ///< What the server calls the request in its headers.
+    const http::timing* timing = nullptr;  ///< Of the last attempt.
+    std::chrono::nanoseconds total{};      ///< From the call to its end, with every wait.
+    std::chrono::nanoseconds queued{};     ///< Waiting for limits and for connections, all attempts.
+    std::optional<std::chrono::nanoseconds> first_token = {};  ///< From the call to the first text of a stream.
+    int attempts = 0;                                          ///< How many times the request was sent.
+    std::uint64_t bytes_sent = 0;  ///< Bodies, all attempts; 0 if nobody counted, as the next.
+    std::uint64_t bytes_received = 0;
+};
+
+/// What happened to a connection.
+enum class connection_event {
+    opened,   ///< Ready, after a full handshake or without TLS.
+    resumed,  ///< Ready, its TLS session taken up from an earlier connection.
+    reused,   ///< Taken by a request after it had served another.
+    closed,   ///< Gone, whoever closed it.
+    failed,   ///< Never became ready.
+};
+
+/// The name of an event, such as "reused".
+constexpr std::string_view to_string(connection_event what) noexcept {
+    switch (what) {
+        case connection_event::opened:
+            return "opened";
+        case connection_event::resumed:
+            return "resumed";
+        case connection_event::reused:
+            return "reused";
+        case connection_event::closed:
+            return "closed";
+        case connection_event::failed:
+            return "failed";
+    }
+    return "unknown";
+}
+
+/// A connection to whom something happened. A view, as `call_info`.
+struct connection_info {
+    const http::origin* server = nullptr;  ///< Never null in a notification.
+    const http::timing* timing = nullptr;  ///< Of what was opened: its `dns`, `connect` and `tls`.
+    const error* failure = nullptr;        ///< Why it failed.
+};
+
+/// Is told of each step as it happens; override what is of interest. A call is told of in the order of the functions
+/// here, the attempts of a call one after the other, and ends exactly once, also when it is cancelled or dropped.
+/// Errors: nothing may throw.
+/// Lifetimes: what the arguments refer to is valid until the function has returned.
+/// Executor: that of the client; a function that waits or computes for long holds up every call.
+///
+///     struct slow_calls final : chorus::observer {
+///         void on_end(const chorus::call_info& call, const chorus::call_end& end) noexcept override {
+///             if (end.total > 10s) std::fprintf(stderr, "call %llu was slow\n", (unsigned long long)call.id);
+///         }
+///     };
+class observer {
+ public:
+    virtual ~observer() = default;
+
+    /// A call was made. It has not waited for anything yet.
+    virtual void on_call(const call_info&) noexcept {}
+    /// The limits of its server let it through, after this wait. Calls that did not wait are not told of.
+    virtual void on_limited(const call_info&, std::chrono::nanoseconds /*waited*/) noexcept {}
+    /// A request is about to be sent, the first one with the number 1.
+    virtual void on_attempt(const call_info&, int /*number*/) noexcept {}
+    /// The head of its response has come, so long after the request was written.
+    virtual void on_first_byte(const call_info&, std::chrono::nanoseconds /*since_sent*/) noexcept {}
+    /// The first text of a stream has come, so long after the call was made.
+    virtual void on_first_token(const call_info&, std::chrono::nanoseconds /*since_call*/) noexcept {}
+    /// The attempt failed, and after this wait there will be another one.
+    virtual void on_retry(const call_info&, const error& /*why*/, std::chrono::milliseconds /*wait*/) noexcept {}
+    /// The call is over.
+    virtual void on_end(const call_info&, const call_end&) noexcept {}
+
+    /// Something happened to a connection; whose call needed it is not known here.
+    virtual void on_connection(connection_event, const connection_info&) noexcept {}
+};
+
+}  // namespace chorus
