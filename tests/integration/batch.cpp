@@ -285,8 +285,9 @@ struct written {
 };
 
 chorus::client connect_to(const chorus::executor& ex, const mock_server& server) {
-    return chorus::client(ex, chorus::openai().base_url(server.base_url()).api_key(""),
-                          chorus::client_options().tls(chorus::net::tls_options().ca_pem(server.ca_pem())));
+    return chorus::client(
+        ex, chorus::openai().base_url(server.base_url()).api_key(""),
+        chorus::client_options().max_attempts(1).tls(chorus::net::tls_options().ca_pem(server.ca_pem())));
 }
 
 CHORUS_TEST(batch_job, passes_on_answers_as_they_come_and_goes_on_after_a_bad_line_and_a_failure) {

@@ -3,6 +3,7 @@
 #include <chorus/async/sleep.hpp>
 #include <chorus/async/task.hpp>
 #include <chorus/client.hpp>
+#include <chorus/observe/observer.hpp>
 #include <chorus/provider/openai.hpp>
 #include <chorus/testing/gtest.hpp>
 #include <chorus/testing/mock_server.hpp>
@@ -28,7 +29,9 @@ const char* no_environment(const char*) noexcept {
     return nullptr;
 }
 
+/// One attempt a call: what becomes of it is seen.
 client connect_to(executor ex, const mock_server& server, client_options options = {}) {
+    options.max_attempts(1);
     if (!server.ca_pem().empty()) options.tls(net::tls_options().ca_pem(server.ca_pem()));
     return client(ex, openai(&no_environment).base_url(server.base_url()).api_key("k"), options);
 }
@@ -79,6 +82,32 @@ CLIENT_TEST(asks_and_reuses_the_connection) {
     EXPECT_EQ(server.counters().connections, 1u);
     EXPECT_EQ(llm.pool_stats().reused, 1u);
     EXPECT_EQ(llm.pool_stats().idle, 1u);
+}
+
+CLIENT_TEST(tells_an_observer_of_its_connections) {
+    struct witness final : observer {
+        void on_connection(connection_event what, const connection_info& which) noexcept override {
+            seen.emplace_back(to_string(what));
+            if (which.failure != nullptr) seen.emplace_back(which.failure->code().message());
+        }
+        std::vector<std::string> seen;
+    };
+    const auto seen = std::make_shared<witness>();
+    std::string gone;
+    {
+        mock_server server(test.get_executor(), speaking(version));
+        client llm = connect_to(test.get_executor(), server, client_options().observer(seen));
+        co_await llm.complete(question());
+        co_await llm.complete(question());
+        co_await llm.close();
+        EXPECT_EQ(seen->seen, (std::vector<std::string>{"opened", "reused", "closed"}));
+        gone = server.base_url();
+    }
+    seen->seen.clear();
+    client llm(test.get_executor(), openai(&no_environment).base_url(gone).api_key("k"),
+               client_options().observer(seen).max_attempts(1));
+    EXPECT_FALSE(co_await llm.try_complete(question()));
+    EXPECT_EQ(seen->seen, (std::vector<std::string>{"failed", "could not connect"}));
 }
 
 CHORUS_REAL_TIME_TEST(client_over_http1, says_where_the_time_of_a_call_went) {

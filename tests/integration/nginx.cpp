@@ -62,7 +62,9 @@ std::string listen(http::protocol version) {
     return version == http::protocol::http2 ? "ssl http2" : "ssl";
 }
 
+/// One attempt a call: what the connections do not mend is seen.
 client connect_to(executor ex, const nginx& server, client_options options = {}) {
+    options.max_attempts(1);
     options.tls(net::tls_options().ca_pem(server.ca_pem()));
     const auto no_environment = [](const char*) -> const char* { return nullptr; };
     return client(ex, openai(no_environment).base_url(server.base_url()).api_key("k"), options);

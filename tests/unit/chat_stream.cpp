@@ -59,7 +59,7 @@ class scripted_response final : public net::incoming_response {
     }
     ~scripted_response() override { seen_.is_open = false; }
 
-    const http::response& head() const noexcept override { return head_; }
+    http::response take_head() noexcept override { return std::move(head_); }
     bool is_complete() const noexcept override { return seen_.reached_end; }
     awaitable<result<bool>> read(http::body_sink& into, net::time_limit limit) override {
         ++seen_.reads;

@@ -160,7 +160,7 @@ CHORUS_TEST(client_embed, makes_no_more_calls_than_it_has_batches) {
 
 CHORUS_TEST(client_embed, cancels_the_rest_when_one_call_fails) {
     const auto transport = slow([](std::size_t number) { return number == 2 ? -10ms : 1000ms; });
-    client llm(get_executor(), endpoint(), transport);
+    client llm(get_executor(), endpoint(), transport, client_options().max_attempts(1));
     const auto reply = co_await llm.try_embed(embedding_request("m").inputs(numbers(40)).batch_size(1));
     CO_ASSERT_FALSE(reply);
     EXPECT_EQ(reply.error(), errc::connection_lost);
@@ -173,7 +173,7 @@ CHORUS_TEST(client_embed, cancels_the_rest_when_one_call_fails) {
 CHORUS_TEST(client_embed, fails_with_any_call_that_fails) {
     for (std::size_t failing = 0; failing < 6; ++failing) {
         const auto transport = slow([=](std::size_t number) { return number == failing ? -5ms : 5ms; });
-        client llm(get_executor(), endpoint(), transport);
+        client llm(get_executor(), endpoint(), transport, client_options().max_attempts(1));
         const auto reply = co_await llm.try_embed(embedding_request("m").inputs(numbers(6)).batch_size(1));
         EXPECT_FALSE(reply) << failing;
         EXPECT_EQ(transport->under_way, 0u);

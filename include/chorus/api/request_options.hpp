@@ -1,6 +1,7 @@
 // What a request of any kind may carry besides its own fields.
 #pragma once
 
+#include <chorus/chat/call_options.hpp>
 #include <chorus/chat/chat_options.hpp>
 #include <chorus/chat/detail/json_text.hpp>
 
@@ -15,10 +16,9 @@
 namespace chorus {
 
 /// For readers, above all providers. What is unset is not sent.
-struct request_options {
+struct request_options : call_options {
     string_pairs extra;    ///< field name and JSON text, merged last
     string_pairs headers;  ///< added to the headers of the provider, or in their place
-    std::optional<std::chrono::milliseconds> timeout;
 };
 
 namespace detail {
@@ -43,6 +43,21 @@ class with_request_options {
         options_.timeout = total;
         return self();
     }
+    /// Every limit of this call, in place of the client's.
+    Request& limits(const http::limits& all) & {
+        options_.limits = all;
+        return self();
+    }
+    /// How often the request may be sent, the first time included, in place of the client's number.
+    Request& max_attempts(int count) & {
+        options_.max_attempts = count;
+        return self();
+    }
+    /// The class in which this call waits, where gates of the client hold calls back.
+    Request& priority(chorus::priority how) & {
+        options_.priority = how;
+        return self();
+    }
 
     template <class Json = nlohmann::json>
     Request&& extra(std::string field, const std::type_identity_t<Json>& value) && {
@@ -52,6 +67,9 @@ class with_request_options {
         return std::move(header(std::move(name), std::move(value)));
     }
     Request&& timeout(std::chrono::milliseconds total) && { return std::move(timeout(total)); }
+    Request&& limits(const http::limits& all) && { return std::move(limits(all)); }
+    Request&& max_attempts(int count) && { return std::move(max_attempts(count)); }
+    Request&& priority(chorus::priority how) && { return std::move(priority(how)); }
 
     const request_options& options() const noexcept { return options_; }
 

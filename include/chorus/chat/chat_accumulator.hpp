@@ -76,6 +76,8 @@ class chat_accumulator {
     bool all_finished() const noexcept;
     /// Whether nothing of an answer has come.
     bool is_empty() const noexcept { return so_far_.choices.empty(); }
+    /// How many pieces of content have come, ends of choices included: what a user would miss.
+    std::size_t contents() const noexcept { return contents_; }
     const chat_completion& so_far() const noexcept { return so_far_; }
 
     /// Takes the next event; its views are valid until a decoder tells more. False if there is none.
@@ -126,6 +128,7 @@ class chat_accumulator {
     std::vector<progress> progress_;  // of each choice of `so_far_`
     std::vector<place> pending_;
     std::size_t taken_ = 0;
+    std::size_t contents_ = 0;
     std::string raw_;  // what the pending raw events show
 };
 

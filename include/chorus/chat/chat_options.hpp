@@ -1,11 +1,11 @@
 // The optional fields of a chat request. What is unset is not sent.
 #pragma once
 
+#include <chorus/chat/call_options.hpp>
 #include <chorus/chat/content.hpp>
 #include <chorus/chat/response_format.hpp>
 #include <chorus/chat/tool.hpp>
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -55,7 +55,7 @@ class web_search {
 
 /// What a `chat_request` holds besides its model and messages: for readers, above all providers. `chat_request` has a
 /// setter for each, where they are described. An empty text, list or optional is unset; so is `extra`.
-struct chat_options {
+struct chat_options : call_options {
     std::optional<double> temperature;
     std::optional<double> top_p;
     std::optional<double> frequency_penalty;
@@ -96,7 +96,6 @@ struct chat_options {
 
     string_pairs extra;    ///< field name and JSON text, merged last
     string_pairs headers;  ///< added to the headers of the provider, or in their place
-    std::optional<std::chrono::milliseconds> timeout;
 };
 
 }  // namespace chorus

@@ -112,6 +112,12 @@ class chat_request {
     self& header(std::string name, std::string value) &;
     /// The limit on the whole call, in place of the client's.
     self& timeout(std::chrono::milliseconds total) &;
+    /// Every limit of this call, in place of the client's.
+    self& limits(const http::limits& all) &;
+    /// How often the request may be sent, the first time included, in place of the client's number.
+    self& max_attempts(int count) &;
+    /// The class in which this call waits, where gates of the client hold calls back.
+    self& priority(chorus::priority how) &;
 
     const std::string& model() const noexcept { return model_; }
     const std::vector<message>& messages() const noexcept { return messages_; }
@@ -182,6 +188,9 @@ class chat_request {
         return std::move(header(std::move(name), std::move(value)));
     }
     self&& timeout(std::chrono::milliseconds total) && { return std::move(timeout(total)); }
+    self&& limits(const http::limits& all) && { return std::move(limits(all)); }
+    self&& max_attempts(int count) && { return std::move(max_attempts(count)); }
+    self&& priority(chorus::priority how) && { return std::move(priority(how)); }
 
  private:
     self& extra_text(std::string field, std::string value);

@@ -4,6 +4,8 @@
 #include <chorus/async/awaitable.hpp>
 #include <chorus/async/clock.hpp>
 #include <chorus/async/timer_service.hpp>
+#include <chorus/detail/call_progress.hpp>
+#include <chorus/detail/call_subject.hpp>
 #include <chorus/detail/client_state.hpp>
 #include <chorus/error.hpp>
 #include <chorus/http/limits.hpp>
@@ -15,6 +17,7 @@
 #include <exception>
 #include <memory>
 #include <optional>
+#include <string_view>
 #include <utility>
 
 namespace chorus::detail {
@@ -23,15 +26,17 @@ namespace chorus::detail {
 template <class Request, auto Encode, auto Decode>
 struct question {
     Request request;
+    std::string_view operation;
 
-    result<http::request> encode(const provider& api) const { return (api.*Encode)(request); }
-    std::optional<std::chrono::milliseconds> timeout() const {
-        if constexpr (requires { request.options().timeout; }) {
-            return request.options().timeout;
+    call_subject subject() const { return subject_of(operation, request); }
+    const call_options* options() const {
+        if constexpr (requires { request.options(); }) {
+            return &request.options();
         } else {
-            return std::nullopt;
+            return nullptr;
         }
     }
+    result<http::request> encode(const provider& api) const { return (api.*Encode)(request); }
     void forget_request() { request = {}; }
     auto decode(const provider& api, http::response&& received, std::chrono::system_clock::time_point now) const {
         return (api.*Decode)(std::move(received), now);
@@ -41,25 +46,40 @@ struct question {
 template <class Question>
 using answer_to = decltype(std::declval<Question&>().decode(std::declval<const provider&>(), {}, {}));
 
-/// Sends what a question encodes, and gives what it decodes.
+/// Sends what a question encodes, as often as it takes, and gives what it decodes.
 /// Cancellation: terminal; the error is `errc::cancelled`.
 template <class Question>
 awaitable<answer_to<Question>> call(std::shared_ptr<client_state> shared, Question asked) {
     if (const auto ready = shared->check(); !ready) co_return ready.error();
+    call_progress progress(*shared, asked.options());
+    if (progress.is_watched()) progress.watch(asked.subject());
     auto message = asked.encode(*shared->api);
-    if (!message) co_return message.error();
-    const http::limits limits = shared->limits_with(asked.timeout());
+    if (!message) co_return progress.conclude(message.error());
     asked.forget_request();  // it is in the encoded body now; a call that waits holds it once
-    http::response answer;
-    result<void> sent;
-    try {
-        sent = co_await (*shared->transport)->send(*message, limits, answer);
-    } catch (...) {
-        // A cancellation that meets a completion on its way makes the next await throw, whichever it is.
-        sent = error::from_exception(std::current_exception());
+    for (;;) {
+        if (!progress.try_begin(*message)) {
+            const auto begun = co_await progress.begin(*message);
+            if (!begun) co_return progress.conclude(begun.error());
+        }
+        http::response received;
+        result<void> done;
+        try {
+            done = co_await (*shared->transport)->send(*message, progress.limits(), received);
+        } catch (...) {
+            // A cancellation that meets a completion on its way makes the next await throw, whichever it is.
+            done = error::from_exception(std::current_exception());
+        }
+        if (done) {
+            progress.answered(received);
+            auto answer = asked.decode(*shared->api, std::move(received), std::chrono::system_clock::now());
+            if (answer) {
+                progress.succeeded(*answer);
+                co_return answer;
+            }
+            done = answer.error();
+        }
+        if (!progress.failed(done.error())) co_return progress.conclude(done.error());
     }
-    if (!sent) co_return sent.error();
-    co_return asked.decode(*shared->api, std::move(answer), std::chrono::system_clock::now());
 }
 
 /// Throws the error that a call returns.
@@ -74,7 +94,7 @@ awaitable<Value> or_throw(awaitable<result<Value>> work) {
 class shared_deadline {
  public:
     shared_deadline(const client_state& shared, const std::optional<std::chrono::milliseconds>& own)
-        : timers_(timer_service::of(shared.home)), end_(saturating_add(timers_.now(), shared.limits_with(own).total)) {}
+        : timers_(shared.timers), end_(saturating_add(timers_.now(), own.value_or(shared.limits.total))) {}
 
     /// What is left for the next of them.
     std::chrono::milliseconds left() const {

@@ -1,8 +1,9 @@
 #pragma once
 
 #include <chorus/async/clock.hpp>
-#include <chorus/async/timer_service.hpp>
 #include <chorus/chat_stream.hpp>
+#include <chorus/detail/call_progress.hpp>
+#include <chorus/detail/call_subject.hpp>
 #include <chorus/net/incoming_response.hpp>
 #include <chorus/provider/chat_stream_reader.hpp>
 
@@ -38,24 +39,24 @@ class drain final : public http::body_sink {
 /// Shared with the operation under way.
 struct chat_stream::state {
     state(std::shared_ptr<detail::client_state> client, chat_request asked, const stream_options& options)
-        : shared(std::move(client)),
-          timers(timer_service::of(shared->home)),
-          request(std::move(asked)),
-          wanted(options) {}
+        : shared(std::move(client)), request(std::make_unique<chat_request>(std::move(asked))), wanted(options) {}
 
-    awaitable<result<void>> open();
-    awaitable<result<void>> read();
-    awaitable<void> drain();
+    CHORUS_LAZY awaitable<result<void>> open();
+    CHORUS_LAZY awaitable<result<void>> read();
+    CHORUS_LAZY awaitable<void> drain();
+    net::time_limit patience() const;
+    bool is_tried_again(const error& why);
+    void complete();
     void fail(error why);
 
     std::shared_ptr<detail::client_state> shared;
-    timer_service& timers;
-    std::optional<chat_request> request;
+    std::unique_ptr<chat_request> request;          // until it is encoded
+    std::optional<detail::call_progress> progress;  // from then on
+    std::unique_ptr<http::request> message;         // until it is sent whole, and has brought content
+    http::origin where;
     stream_options wanted;
-    http::request message;  // until the end: a server may answer while it is still being sent
-    http::limits limits;
-    clock::time_point started{};
-    clock::time_point deadline{};
+    bool is_under_way = false;             // an attempt
+    std::chrono::nanoseconds fruitless{};  // the time waited since the last content
     std::chrono::nanoseconds total{};
     std::optional<chat_stream_reader> reader;
     std::unique_ptr<net::incoming_response> incoming;
@@ -70,45 +71,98 @@ CHORUS_DECL chat_stream::chat_stream(chat_stream&&) noexcept = default;
 CHORUS_DECL chat_stream& chat_stream::operator=(chat_stream&&) noexcept = default;
 CHORUS_DECL chat_stream::~chat_stream() = default;
 
-CHORUS_DECL awaitable<result<void>> chat_stream::state::open() {
-    if (const auto ready = shared->check(); !ready) co_return ready.error();
-    auto encoded = shared->api->encode_stream(*request);
-    if (!encoded) co_return encoded.error();
-    message = std::move(*encoded);
-    limits = shared->limits_with(request->options().timeout);
-    request.reset();
-    started = timers.now();
-    deadline = detail::saturating_add(started, limits.total);
-    auto opened = co_await (*shared->transport)->open(message, limits);
+/// One attempt, up to the head of its response.
+CHORUS_LAZY_DECL awaitable<result<void>> chat_stream::state::open() {
+    if (!progress) {
+        if (const auto ready = shared->check(); !ready) co_return ready.error();
+        progress.emplace(*shared, &request->options(), true);
+        if (progress->is_watched()) progress->watch(detail::subject_of("chat", *request));
+        auto encoded = shared->api->encode_stream(*request);
+        if (!encoded) co_return encoded.error();
+        message = std::make_unique<http::request>(std::move(*encoded));
+        where = message->origin;
+        request.reset();
+    }
+    if (!progress->try_begin(*message)) {
+        const auto begun = co_await progress->begin(*message);
+        if (!begun) co_return begun.error();
+    }
+    is_under_way = true;
+    auto opened = co_await (*shared->transport)->open(*message, progress->limits());
     if (!opened) co_return opened.error();
     incoming = std::move(*opened);
-    reader.emplace(*shared->api, incoming->head(), wanted, std::chrono::system_clock::now(), limits.body_bytes);
+    http::response head = incoming->take_head();
+    progress->answered(head);
+    reader.emplace(*shared->api, std::move(head), wanted, std::chrono::system_clock::now(),
+                   progress->limits().body_bytes);
     co_return result<void>();
 }
 
+/// The nearest of the limits on what is read next.
+CHORUS_DECL net::time_limit chat_stream::state::patience() const {
+    const clock::time_point now = shared->timers.now();
+    const http::limits& limits = progress->limits();
+    net::time_limit nearest{progress->deadline(), errc::deadline_exceeded};
+    const clock::time_point content = detail::saturating_add(now, limits.content_idle - fruitless);
+    if (content < nearest.when) nearest = {content, errc::content_timed_out};
+    const clock::time_point byte = detail::saturating_add(now, limits.idle);
+    if (byte < nearest.when) nearest = {byte, errc::idle_timed_out};
+    return nearest;
+}
+
 /// Reads until there are events, or the end.
-CHORUS_DECL awaitable<result<void>> chat_stream::state::read() {
+CHORUS_LAZY_DECL awaitable<result<void>> chat_stream::state::read() {
     while (!reader->has_events() && !reader->is_complete()) {
-        const clock::time_point patience = detail::saturating_add(timers.now(), limits.idle);
-        const net::time_limit limit = patience < deadline ? net::time_limit{patience, errc::idle_timed_out}
-                                                          : net::time_limit{deadline, errc::deadline_exceeded};
-        const auto more = co_await incoming->read(*reader, limit);
+        const std::size_t before = reader->contents();
+        const clock::time_point asked = shared->timers.now();
+        const auto more = co_await incoming->read(*reader, patience());
+        fruitless += shared->timers.now() - asked;
         if (!more) co_return more.error();
         if (!*more) {
             const auto ended = reader->finish();
             if (!ended) co_return ended.error();
         }
+        if (reader->contents() > before) {
+            fruitless = {};
+            if (before == 0) progress->brought_content();
+            if (message && incoming->is_request_sent()) message.reset();
+        }
     }
-    if (reader->is_complete()) {
-        total = timers.now() - started;
-        if (incoming && incoming->is_complete()) incoming.reset();
-    }
+    if (reader->is_complete()) complete();
     co_return result<void>();
 }
 
-CHORUS_DECL awaitable<void> chat_stream::state::drain() {
+CHORUS_DECL void chat_stream::state::complete() {
+    if (!is_under_way) return;
+    is_under_way = false;
+    total = shared->timers.now() - progress->started();
+    if (incoming && incoming->is_complete()) incoming.reset();
+    if (progress->is_watched()) {
+        const chat_response whole = reader->response(total);
+        progress->succeeded(whole);
+    } else {
+        progress->succeeded();
+    }
+}
+
+/// An attempt failed. It can be made again as long as no content has been handed out.
+CHORUS_DECL bool chat_stream::state::is_tried_again(const error& why) {
+    if (!std::exchange(is_under_way, false)) return false;
+    incoming.reset();
+    if (reader && reader->contents() > 0) {
+        progress->broke(why);
+        return false;
+    }
+    if (!progress->failed(why)) return false;
+    reader.reset();
+    fruitless = {};
+    return true;
+}
+
+CHORUS_LAZY_DECL awaitable<void> chat_stream::state::drain() {
     detail::drain rest;
-    const net::time_limit limit{std::min(deadline, timers.now() + detail::longest_drain), errc::idle_timed_out};
+    const net::time_limit limit{std::min(progress->deadline(), shared->timers.now() + detail::longest_drain),
+                                errc::idle_timed_out};
     for (bool more = true; more;) {
         const auto step = co_await incoming->read(rest, limit);
         more = step && *step;
@@ -118,12 +172,12 @@ CHORUS_DECL awaitable<void> chat_stream::state::drain() {
 CHORUS_DECL void chat_stream::state::fail(error why) {
     incoming.reset();
     if (reader) {
-        if (why.text().empty()) why.text(message.origin.to_string());
+        if (why.text().empty()) why.text(where.to_string());
         if (why.request_id().empty()) why.request_id(std::string(reader->request_id()));
-        total = timers.now() - started;
+        total = shared->timers.now() - progress->started();
         if (!reader->is_empty()) why.partial(std::make_shared<const chat_response>(reader->response(total)));
     }
-    failure = std::move(why);
+    failure = progress ? progress->conclude(std::move(why)) : std::move(why);
 }
 
 CHORUS_DECL bool chat_stream::poll(state& self, chat_event& out) {
@@ -135,16 +189,15 @@ CHORUS_DECL bool chat_stream::poll(chat_event& out) {
 }
 
 /// Completes with true when there are events, and with false at the end.
-CHORUS_DECL awaitable<result<bool>> chat_stream::receive(std::shared_ptr<state> self) {
+CHORUS_LAZY_DECL awaitable<result<bool>> chat_stream::receive(std::shared_ptr<state> self) {
     if (self->failure) co_return *self->failure;
     try {
-        if (!self->reader) {
-            const auto opened = co_await self->open();
-            if (!opened) self->fail(opened.error());
-        }
-        if (!self->failure) {
-            const auto step = co_await self->read();
-            if (!step) self->fail(step.error());
+        for (bool is_settled = false; !is_settled;) {
+            result<void> step;
+            if (!self->reader) step = co_await self->open();
+            if (step) step = co_await self->read();
+            is_settled = step || !self->is_tried_again(step.error());
+            if (is_settled && !step) self->fail(step.error());
         }
     } catch (...) {
         // A cancellation that meets a completion on its way makes the next await throw, whichever it is.
@@ -164,7 +217,7 @@ CHORUS_DECL awaitable<result<bool>> chat_stream::receive(std::shared_ptr<state> 
     co_return false;
 }
 
-CHORUS_DECL awaitable<result<std::optional<chat_event>>> chat_stream::advance(std::shared_ptr<state> self) {
+CHORUS_LAZY_DECL awaitable<result<std::optional<chat_event>>> chat_stream::advance(std::shared_ptr<state> self) {
     chat_event event;
     if (!poll(*self, event)) {
         const auto more = co_await receive(self);
@@ -175,17 +228,17 @@ CHORUS_DECL awaitable<result<std::optional<chat_event>>> chat_stream::advance(st
     co_return std::optional<chat_event>(event);
 }
 
-CHORUS_DECL awaitable<std::optional<chat_event>> chat_stream::advance_or_throw(std::shared_ptr<state> self) {
+CHORUS_LAZY_DECL awaitable<std::optional<chat_event>> chat_stream::advance_or_throw(std::shared_ptr<state> self) {
     auto outcome = co_await advance(std::move(self));
     if (!outcome) throw_error(outcome.error());
     co_return *outcome;
 }
 
-CHORUS_DECL awaitable<result<std::optional<chat_event>>> chat_stream::try_next() {
+CHORUS_LAZY_DECL awaitable<result<std::optional<chat_event>>> chat_stream::try_next() {
     return advance(state_);
 }
 
-CHORUS_DECL awaitable<std::optional<chat_event>> chat_stream::next() {
+CHORUS_LAZY_DECL awaitable<std::optional<chat_event>> chat_stream::next() {
     return advance_or_throw(state_);
 }
 

@@ -13,23 +13,23 @@ namespace chorus {
 namespace detail {
 
 CHORUS_DECL result<std::shared_ptr<net::transport>> make_transport(const executor& ex, const client_options& options) {
-    auto made = net::http_transport::create(ex, options.pool(), options.tls(), options.protocol());
+    auto made = net::http_transport::create(ex, options.pool(), options.tls(), options.protocol(), options.proxy());
     if (!made) {
         error refused = made.error();
         return refused.phase(phase::input);
     }
+    (*made)->watch(options.observer());
     return std::shared_ptr<net::transport>(std::move(*made));
 }
 
 }  // namespace detail
 
 CHORUS_DECL client::client(executor ex, std::shared_ptr<const provider> api, const client_options& options)
-    : state_(
-          std::make_shared<state>(state{ex, std::move(api), detail::make_transport(ex, options), options.limits()})) {}
+    : state_(std::make_shared<state>(ex, std::move(api), detail::make_transport(ex, options), options)) {}
 
 CHORUS_DECL client::client(executor ex, std::shared_ptr<const provider> api, std::shared_ptr<net::transport> transport,
                            const client_options& options)
-    : state_(std::make_shared<state>(state{std::move(ex), std::move(api), std::move(transport), options.limits()})) {}
+    : state_(std::make_shared<state>(std::move(ex), std::move(api), std::move(transport), options)) {}
 
 CHORUS_DECL client::client(client&&) noexcept = default;
 
@@ -46,7 +46,7 @@ CHORUS_DECL awaitable<result<chat_response>> client::try_complete(chat_request r
     return call(state_, std::move(request));
 }
 
-CHORUS_DECL awaitable<chat_response> client::complete(chat_request request) {
+CHORUS_LAZY_DECL awaitable<chat_response> client::complete(chat_request request) {
     return detail::or_throw(call(state_, std::move(request)));
 }
 
@@ -58,11 +58,11 @@ CHORUS_DECL net::pool_stats client::pool_stats() const {
     return state_->transport ? (*state_->transport)->pool_stats() : net::pool_stats();
 }
 
-CHORUS_DECL awaitable<void> client::close() {
+CHORUS_LAZY_DECL awaitable<void> client::close() {
     return close(state_);
 }
 
-CHORUS_DECL awaitable<void> client::close(std::shared_ptr<state> shared) {
+CHORUS_LAZY_DECL awaitable<void> client::close(std::shared_ptr<state> shared) {
     if (shared->transport) co_await (*shared->transport)->close();
 }
 
@@ -72,49 +72,49 @@ CHORUS_DECL executor client::get_executor() const noexcept {
 
 CHORUS_DECL awaitable<result<chat_response>> client::call(std::shared_ptr<state> shared, chat_request&& request) {
     using completion = detail::question<chat_request, &provider::encode, &provider::decode>;
-    return detail::call(std::move(shared), completion{std::move(request)});
+    return detail::call(std::move(shared), completion{std::move(request), "chat"});
 }
 
-CHORUS_DECL awaitable<result<embedding_response>> client::try_embed(embedding_request request) {
+CHORUS_LAZY_DECL awaitable<result<embedding_response>> client::try_embed(embedding_request request) {
     return detail::embed(state_, std::move(request));
 }
 
-CHORUS_DECL awaitable<embedding_response> client::embed(embedding_request request) {
+CHORUS_LAZY_DECL awaitable<embedding_response> client::embed(embedding_request request) {
     return detail::or_throw(try_embed(std::move(request)));
 }
 
-CHORUS_DECL awaitable<result<std::vector<model_info>>> client::try_models() {
+CHORUS_LAZY_DECL awaitable<result<std::vector<model_info>>> client::try_models() {
     return detail::list_models(state_);
 }
 
-CHORUS_DECL awaitable<std::vector<model_info>> client::models() {
+CHORUS_LAZY_DECL awaitable<std::vector<model_info>> client::models() {
     return detail::or_throw(try_models());
 }
 
-CHORUS_DECL awaitable<result<model_info>> client::try_model(std::string id) {
+CHORUS_LAZY_DECL awaitable<result<model_info>> client::try_model(std::string id) {
     using look_up = detail::question<std::string, &provider::encode_model, &provider::decode_model>;
-    return detail::call(state_, look_up{std::move(id)});
+    return detail::call(state_, look_up{std::move(id), "model"});
 }
 
-CHORUS_DECL awaitable<model_info> client::model(std::string id) {
+CHORUS_LAZY_DECL awaitable<model_info> client::model(std::string id) {
     return detail::or_throw(try_model(std::move(id)));
 }
 
-CHORUS_DECL awaitable<result<moderation_response>> client::try_moderate(moderation_request request) {
+CHORUS_LAZY_DECL awaitable<result<moderation_response>> client::try_moderate(moderation_request request) {
     using moderation = detail::question<moderation_request, &provider::encode_moderation, &provider::decode_moderation>;
-    return detail::call(state_, moderation{std::move(request)});
+    return detail::call(state_, moderation{std::move(request), "moderation"});
 }
 
-CHORUS_DECL awaitable<moderation_response> client::moderate(moderation_request request) {
+CHORUS_LAZY_DECL awaitable<moderation_response> client::moderate(moderation_request request) {
     return detail::or_throw(try_moderate(std::move(request)));
 }
 
-CHORUS_DECL awaitable<result<std::int64_t>> client::try_count_tokens(chat_request request) {
+CHORUS_LAZY_DECL awaitable<result<std::int64_t>> client::try_count_tokens(chat_request request) {
     using count = detail::question<chat_request, &provider::encode_count_tokens, &provider::decode_count_tokens>;
-    return detail::call(state_, count{std::move(request)});
+    return detail::call(state_, count{std::move(request), "count_tokens"});
 }
 
-CHORUS_DECL awaitable<std::int64_t> client::count_tokens(chat_request request) {
+CHORUS_LAZY_DECL awaitable<std::int64_t> client::count_tokens(chat_request request) {
     return detail::or_throw(try_count_tokens(std::move(request)));
 }
 

@@ -76,6 +76,7 @@ CHORUS_DECL bool chat_accumulator::begin(int choice) {
 // --- pieces ---
 
 CHORUS_DECL void chat_accumulator::push(const place& event) {
+    if (event.what != kind::usage && event.what != kind::heartbeat && event.what != kind::raw) ++contents_;
     if (taken_ == pending_.size()) {
         pending_.clear();
         raw_.clear();

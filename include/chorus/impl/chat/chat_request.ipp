@@ -149,7 +149,23 @@ CHORUS_DECL chat_request& chat_request::header(std::string name, std::string val
     return *this;
 }
 CHORUS_DECL chat_request& chat_request::timeout(std::chrono::milliseconds total) & {
-    return set(&chat_options::timeout, total);
+    options_.change().timeout = total;
+    return *this;
+}
+
+CHORUS_DECL chat_request& chat_request::limits(const http::limits& all) & {
+    options_.change().limits = all;
+    return *this;
+}
+
+CHORUS_DECL chat_request& chat_request::max_attempts(int count) & {
+    options_.change().max_attempts = count;
+    return *this;
+}
+
+CHORUS_DECL chat_request& chat_request::priority(chorus::priority how) & {
+    options_.change().priority = how;
+    return *this;
 }
 
 }  // namespace chorus

@@ -30,8 +30,14 @@ struct embedding_job {
 /// The call for the next inputs of a job.
 struct embedding_question {
     embedding_job* job;
+    call_options own;  // with what is left of the time
     std::size_t inputs = 0;
 
+    explicit embedding_question(embedding_job& of) : job(&of), own(of.request.options()) {
+        own.timeout = job->deadline.left();
+    }
+    call_subject subject() const { return subject_of("embeddings", job->request); }
+    const call_options* options() const noexcept { return &own; }
     result<http::request> encode(const provider& api) {
         if (const auto in_time = job->deadline.check(); !in_time) return in_time.error();
         const std::size_t first = job->next;
@@ -39,7 +45,6 @@ struct embedding_question {
         inputs = job->next - first;
         return message;
     }
-    std::optional<std::chrono::milliseconds> timeout() const { return job->deadline.left(); }
     void forget_request() noexcept {}  // the other calls need it
     result<embedding_response> decode(const provider& api, http::response&& received,
                                       std::chrono::system_clock::time_point now) const {
@@ -48,19 +53,19 @@ struct embedding_question {
 };
 
 /// Makes one call after the other until no inputs are left. Several of these share a job.
-CHORUS_DECL awaitable<result<void>> make_embedding_calls(std::shared_ptr<client_state> shared, embedding_job& job) {
+CHORUS_LAZY awaitable<result<void>> make_embedding_calls(std::shared_ptr<client_state> shared, embedding_job& job) {
     while (job.has_more()) {
         const std::size_t place = job.answers.size();
         job.answers.emplace_back();
         // The inputs are taken before the first suspension.
-        auto answer = co_await call(shared, embedding_question{&job});
+        auto answer = co_await call(shared, embedding_question(job));
         if (!answer) co_return answer.error();
         job.answers[place] = std::move(*answer);
     }
     co_return result<void>();
 }
 
-CHORUS_DECL awaitable<result<void>> make_all_embedding_calls(std::shared_ptr<client_state> shared, embedding_job& job) {
+CHORUS_LAZY awaitable<result<void>> make_all_embedding_calls(std::shared_ptr<client_state> shared, embedding_job& job) {
     const std::size_t most = std::min(most_embedding_calls, job.request.inputs().size());
     if (most <= 1) co_return co_await make_embedding_calls(shared, job);
     std::vector<awaitable<result<void>>> calls;
@@ -71,8 +76,8 @@ CHORUS_DECL awaitable<result<void>> make_all_embedding_calls(std::shared_ptr<cli
     co_return result<void>();
 }
 
-CHORUS_DECL awaitable<result<embedding_response>> embed(std::shared_ptr<client_state> shared,
-                                                        embedding_request request) {
+CHORUS_LAZY_DECL awaitable<result<embedding_response>> embed(std::shared_ptr<client_state> shared,
+                                                             embedding_request request) {
     embedding_job job(*shared, std::move(request));
     result<void> made;
     try {

@@ -14,12 +14,18 @@ namespace chorus::detail {
 struct model_page_question {
     const std::string* after;
     const shared_deadline* deadline;
+    call_options own = {};
+
+    call_subject subject() const { return subject_of("models", std::string()); }
+    const call_options* options() noexcept {
+        own.timeout = deadline->left();
+        return &own;
+    }
 
     result<http::request> encode(const provider& api) const {
         if (const auto in_time = deadline->check(); !in_time) return in_time.error();
         return api.encode_models(*after);
     }
-    std::optional<std::chrono::milliseconds> timeout() const { return deadline->left(); }
     void forget_request() noexcept {}
     result<model_page> decode(const provider& api, http::response&& received,
                               std::chrono::system_clock::time_point now) const {
@@ -27,7 +33,7 @@ struct model_page_question {
     }
 };
 
-CHORUS_DECL awaitable<result<std::vector<model_info>>> list_models(std::shared_ptr<client_state> shared) {
+CHORUS_LAZY_DECL awaitable<result<std::vector<model_info>>> list_models(std::shared_ptr<client_state> shared) {
     const shared_deadline deadline(*shared, std::nullopt);
     std::vector<model_info> all;
     std::string after;

@@ -1,0 +1,62 @@
+// The seam for what may hold a call back before it is sent, or refuse it: limits of a server, a budget, a breaker.
+#pragma once
+
+#include <chorus/async/awaitable.hpp>
+#include <chorus/async/clock.hpp>
+#include <chorus/chat/priority.hpp>
+#include <chorus/chat/rate_limits.hpp>
+#include <chorus/chat/usage.hpp>
+#include <chorus/error.hpp>
+#include <chorus/http/url.hpp>
+#include <chorus/policy/token_estimate.hpp>
+
+#include <cstddef>
+#include <memory>
+#include <string_view>
+
+namespace chorus {
+
+/// What a gate is told of a call. Views, valid while the call is under way.
+struct gated_call {
+    const http::origin& origin;
+    std::size_t key_fingerprint = 0;  ///< a hash of the API key, so that the key itself is not kept
+    std::string_view model;
+    policy::token_estimate tokens;
+    chorus::priority priority = chorus::priority::normal;
+};
+
+/// Decides whether and when an attempt of a call is sent. A client asks its gates in the order in which it was given them,
+/// before each attempt. Derive from it to add another rule; several clients of one loop may share a gate.
+class call_gate {
+ public:
+    /// The right to one attempt. It is told how that goes, and gone without `finish` when it was cancelled.
+    class pass {
+     public:
+        virtual ~pass() = default;
+        /// The request is about to be written.
+        virtual void sent() noexcept {}
+        /// The head of an answer came, be it an error.
+        virtual void answered(const rate_limits&) noexcept {}
+        /// The attempt succeeded, with what it used as far as that is known.
+        virtual void succeeded(const usage& used) noexcept = 0;
+        virtual void failed(const error& why) noexcept = 0;
+    };
+    using entry = result<std::unique_ptr<pass>>;
+
+    virtual ~call_gate() = default;
+
+    /// Lets the attempt through, or refuses it, or gives null: it has to wait.
+    virtual entry try_enter(const gated_call& call) = 0;
+
+    /// Completes when an attempt that has to wait may go.
+    /// Cancellation: terminal; nobody waits for it any more.
+    /// Errors: of the gate; at once, if it is known that the attempt cannot go before `deadline`.
+    /// Lifetimes: the call outlives the operation.
+    virtual awaitable<entry> enter(const gated_call& call, clock::time_point deadline);
+};
+
+}  // namespace chorus
+
+#ifndef CHORUS_SEPARATE_COMPILATION
+#include <chorus/impl/call_gate.ipp>
+#endif

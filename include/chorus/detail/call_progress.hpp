@@ -1,0 +1,104 @@
+// How far a call has come: which limits it keeps, what lets its attempts through, whether there is another.
+#pragma once
+
+#include <chorus/async/awaitable.hpp>
+#include <chorus/async/clock.hpp>
+#include <chorus/async/timer_service.hpp>
+#include <chorus/call_gate.hpp>
+#include <chorus/chat/call_options.hpp>
+#include <chorus/chat/usage.hpp>
+#include <chorus/config.hpp>
+#include <chorus/detail/call_subject.hpp>
+#include <chorus/detail/client_state.hpp>
+#include <chorus/error.hpp>
+#include <chorus/http/limits.hpp>
+#include <chorus/http/message.hpp>
+#include <chorus/observe/observer.hpp>
+#include <chorus/policy/retry.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace chorus::detail {
+
+/// Leads one call through its attempts. What only some clients use, gates and observers, takes memory only there.
+///
+///     while (true) {
+///         if (!progress.try_begin(message)) {
+///             if (const auto begun = co_await progress.begin(message); !begun) co_return begun.error();
+///         }
+///         ... one attempt, within progress.limits() ...
+///         if (!progress.failed(error)) co_return progress.conclude(error);
+///     }
+class call_progress {
+ public:
+    /// Lifetimes: the state outlives it.
+    call_progress(client_state& shared, const call_options* own, bool is_streamed = false);
+    call_progress(call_progress&&) noexcept;
+    ~call_progress();
+
+    /// Whether anybody wants to know what the call is about: then `watch` is called before all else.
+    bool is_watched() const noexcept { return !shared_->gates.empty() || shared_->watcher != nullptr; }
+    void watch(call_subject about);
+
+    /// Lets the next attempt begin at once. False if it has to wait, or was refused: `begin` tells.
+    bool try_begin(http::request& message);
+    /// Completes when the next attempt may begin. Cancellation: terminal, as an error.
+    awaitable<result<void>> begin(http::request& message);
+
+    /// Of the attempt under way.
+    const http::limits& limits() const noexcept { return limits_; }
+    clock::time_point deadline() const noexcept { return deadline_; }
+
+    /// The head of a response is there.
+    void answered(const http::response& head);
+    /// The first content of a stream is there.
+    void brought_content();
+    /// The attempt brought the answer.
+    void succeeded() { shared_->retry_budget.on_answer(); }
+    template <class Answer>
+    void succeeded(const Answer& answer) {
+        succeeded();
+        if (!watched_) return;
+        call_end end;
+        describe(end, answer);
+        finish(end);
+    }
+    /// The attempt failed. Whether there is another.
+    bool failed(const error& why);
+    /// The attempt failed, and no other can follow: part of the answer has been handed out.
+    void broke(const error& why);
+    /// The error of the call.
+    error conclude(error last);
+
+    clock::time_point started() const noexcept { return started_; }
+
+ private:
+    struct watched;
+
+    void mark(http::request& message);
+    void tell_end(call_end& end);
+    void finish(call_end& end);
+
+    client_state* shared_;
+    http::limits limits_;
+    clock::time_point started_;
+    clock::time_point deadline_;
+    clock::time_point resume_at_{};  // the end of the wait after a failure
+    std::uint64_t id_;
+    int attempts_ = 0;
+    int max_attempts_;
+    bool is_streamed_;
+    bool is_named_ = false;  // by us, and not by the user
+    std::unique_ptr<policy::retry> retry_;  // once something failed
+    std::unique_ptr<watched> watched_;
+};
+
+}  // namespace chorus::detail
+
+#ifndef CHORUS_SEPARATE_COMPILATION
+#include <chorus/impl/detail/call_progress.ipp>
+#endif
