@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chorus/config.hpp>
+#include <chorus/error.hpp>
 
 #include <cstddef>
 #include <iterator>
@@ -49,6 +50,7 @@ class headers {
 
     /// RFC 9110 section 5.1: a token.
     static bool is_valid_name(std::string_view name) noexcept;
+    static bool is_name_character(char c) noexcept;
     /// RFC 9110 section 5.5, stricter: no control character but tab.
     static bool is_valid_value(std::string_view value) noexcept;
 
@@ -79,6 +81,17 @@ class headers::iterator {
 
 /// Compares header names: ASCII letters without case.
 bool equal_names(std::string_view left, std::string_view right) noexcept;
+
+namespace detail {
+
+/// The content coding of a body that is not sent as it is, or an empty view. No request asks for one (RFC 9110, 8.4).
+std::string_view content_coding(const headers& fields) noexcept;
+/// Errors: `errc::decode_failed`, for a success whose body has such a coding.
+error coded_body(std::string_view coding);
+/// The text in quotes for a message: without what is not printable, and cut.
+std::string quoted(std::string_view text);
+
+}  // namespace detail
 
 }  // namespace chorus::http
 

@@ -35,6 +35,10 @@ class certificate_options {
     certificate_options& not_yet_valid();
     /// Whether it identifies a server (the default) or a client; the other side refuses it.
     certificate_options& extended_usage(usage value);
+    /// Whether it has an RSA key of 1024 bits, which clients refuse as too weak.
+    certificate_options& weak_key();
+    /// Whether it is signed with SHA-1, which clients refuse as too weak.
+    certificate_options& weak_signature();
 
  private:
     friend struct detail::certificate_factory;
@@ -44,6 +48,8 @@ class certificate_options {
     std::chrono::seconds from_ = -std::chrono::hours(1);
     std::chrono::seconds until_ = std::chrono::hours(24);
     usage usage_ = usage::server;
+    bool has_weak_key_ = false;
+    bool has_weak_signature_ = false;
 };
 
 /// A certificate with its private key, as PEM text. Made for tests: the key protects nothing.
@@ -71,7 +77,14 @@ class certificate_authority {
     /// Issues a certificate with a key of its own.
     certificate issue(const certificate_options& options = {}) const;
 
+    /// Makes an authority whose own certificate this one signs. A server shows that behind its own.
+    certificate_authority intermediate(const std::string& common_name = "chorus test intermediate") const;
+    /// As `intermediate`, without the right to issue: clients refuse what it signs.
+    certificate_authority impostor(const std::string& common_name = "chorus test impostor") const;
+
  private:
+    certificate_authority(const std::string& common_name, const certificate_authority* issuer, bool may_issue);
+
     std::shared_ptr<evp_pkey_st> key_;
     std::shared_ptr<x509_st> certificate_;
     std::string pem_;

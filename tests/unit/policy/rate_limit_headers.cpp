@@ -84,4 +84,9 @@ TEST(parse_rate_limits, leaves_out_what_it_cannot_read) {
     EXPECT_EQ(limits_of({}), rate_limits());
 }
 
+TEST(parse_rate_limits, takes_a_negative_number_for_none) {
+    const auto limits = limits_of({{"x-ratelimit-limit-requests", "-1"}, {"x-ratelimit-remaining-requests", "-1"}});
+    EXPECT_FALSE(limits.requests.known());
+}
+
 }  // namespace

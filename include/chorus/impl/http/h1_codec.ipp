@@ -122,6 +122,7 @@ class h1_response_decoder::machine {
         if (auto small = check_size(*taken == 0 ? rest.size() : *taken); !small) return small.error();
         if (*taken == 0) return taken;
         searched_ = 0;
+        is_folded_ = false;
         count_line(*taken);
         if (auto read = take_line(line); !read) return read.error();
         return taken;
@@ -144,9 +145,10 @@ class h1_response_decoder::machine {
             if (end + 1 == rest.size()) return std::size_t{0};
             if (is_blank(rest[end + 1])) {
                 searched_ = end + 1;
+                is_folded_ = true;
                 continue;
             }
-            if (line.find('\n') != line.npos) line = unfolded(line);
+            if (is_folded_) line = unfolded(line);
             return end + 1;
         }
     }
@@ -216,10 +218,13 @@ class h1_response_decoder::machine {
     static bool is_blank(char c) noexcept { return c == ' ' || c == '\t'; }
 
     static result<std::string_view> split_field(std::string_view line, std::string_view& value) {
-        const std::size_t colon = line.find(':');
         // RFC 9112, 5.1: no white space before the colon, for readers differ in what they make of it.
+        const auto colon = static_cast<std::size_t>(
+            std::find_if_not(line.begin(), line.end(), [](char c) { return headers::is_name_character(c); }) -
+            line.begin());
         const std::string_view name = line.substr(0, colon);
-        if (colon == line.npos || !headers::is_valid_name(name)) return broken("a header field has no valid name");
+        if (name.empty() || colon == line.size() || line[colon] != ':')
+            return broken("a header field has no valid name");
         value = line.substr(colon + 1);
         if (!headers::is_valid_value(value)) return broken("a header field holds a control character");
         while (!value.empty() && is_blank(value.front())) value.remove_prefix(1);
@@ -380,6 +385,7 @@ class h1_response_decoder::machine {
     std::string keep_alive_field_;
     std::string unfolded_;
     std::size_t searched_ = 0;     // of a line that is not whole
+    bool is_folded_ = false;       // the line that is searched
     std::size_t head_bytes_ = 0;   // of all heads, interim ones too
     std::size_t head_fields_ = 0;  // likewise
     std::size_t trailer_bytes_ = 0;

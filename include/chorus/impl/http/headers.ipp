@@ -4,6 +4,7 @@
 #include <chorus/text.hpp>
 
 #include <algorithm>
+#include <array>
 
 namespace chorus::http {
 
@@ -11,6 +12,40 @@ namespace detail {
 
 constexpr std::string_view colon = ": ";
 constexpr std::string_view line_end = "\r\n";
+
+/// Where a character may stand. A table, for each byte of each head that is received is looked up in it.
+enum character_class : unsigned char { in_name = 1, in_value = 2 };
+
+inline constexpr std::array<unsigned char, 256> characters = [] {
+    std::array<unsigned char, 256> classes{};
+    for (std::size_t byte = 0x20; byte < classes.size(); ++byte) classes[byte] = in_value;
+    classes[0x7f] = 0;
+    classes['\t'] = in_value;
+    constexpr std::string_view symbols =
+        "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    for (const char c : symbols) classes[static_cast<unsigned char>(c)] |= in_name;
+    return classes;
+}();
+
+CHORUS_DECL std::string_view content_coding(const headers& fields) noexcept {
+    for (const header field : fields) {
+        if (!equal_names(field.name, "content-encoding")) continue;
+        if (!field.value.empty() && !equal_names(field.value, "identity")) return field.value;
+    }
+    return {};
+}
+
+CHORUS_DECL error coded_body(std::string_view coding) {
+    error refused(errc::decode_failed,
+                  "the body has the content coding " + quoted(coding) + ", which was not asked for");
+    return refused.phase(phase::read);
+}
+
+CHORUS_DECL std::string quoted(std::string_view text) {
+    std::string out = "'";
+    for (const char c : text.substr(0, 40)) out += c >= 0x20 && c < 0x7f ? c : '?';
+    return out += "'";
+}
 
 }  // namespace detail
 
@@ -72,18 +107,17 @@ CHORUS_DECL headers::iterator& headers::iterator::operator++() noexcept {
     return *this;
 }
 
+CHORUS_DECL bool headers::is_name_character(char c) noexcept {
+    return (detail::characters[static_cast<unsigned char>(c)] & detail::in_name) != 0;
+}
+
 CHORUS_DECL bool headers::is_valid_name(std::string_view name) noexcept {
-    constexpr std::string_view symbols = "!#$%&'*+-.^_`|~";
-    return !name.empty() && std::all_of(name.begin(), name.end(), [&](char c) {
-        const char lower = chorus::detail::to_lower(c);
-        return (lower >= 'a' && lower <= 'z') || (c >= '0' && c <= '9') || symbols.find(c) != symbols.npos;
-    });
+    return !name.empty() && std::all_of(name.begin(), name.end(), &is_name_character);
 }
 
 CHORUS_DECL bool headers::is_valid_value(std::string_view value) noexcept {
     return std::all_of(value.begin(), value.end(), [](char c) {
-        const auto byte = static_cast<unsigned char>(c);
-        return (byte >= 0x20 && byte != 0x7f) || c == '\t';
+        return (detail::characters[static_cast<unsigned char>(c)] & detail::in_value) != 0;
     });
 }
 

@@ -58,7 +58,8 @@ CHORUS_DECL void read_limit(rate_limit& bucket, limit_field field, std::string_v
     value = chorus::detail::trimmed(value);
     std::int64_t count = 0;
     const auto [end, failure] = std::from_chars(value.data(), value.data() + value.size(), count);
-    if (failure != std::errc() || end != value.data() + value.size()) return;
+    // Some servers write -1 where there is no limit.
+    if (failure != std::errc() || end != value.data() + value.size() || count < 0) return;
     (field == limit_field::limit ? bucket.limit : bucket.remaining) = count;
 }
 

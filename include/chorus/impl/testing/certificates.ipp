@@ -36,6 +36,10 @@ struct certificate_factory {
     }
 
     static key make_key() { return {check(EVP_EC_gen("P-256"), "EVP_EC_gen"), &EVP_PKEY_free}; }
+    static key make_key(const certificate_options& options) {
+        if (!options.has_weak_key_) return make_key();
+        return {check(EVP_RSA_gen(1024), "EVP_RSA_gen"), &EVP_PKEY_free};
+    }
 
     static void add_extension(X509& leaf, X509& issuer, int id, const std::string& value) {
         X509V3_CTX context;
@@ -89,7 +93,9 @@ struct certificate_factory {
         return leaf;
     }
 
-    static void sign(X509& made, EVP_PKEY& signer) { check(X509_sign(&made, &signer, EVP_sha256()), "X509_sign"); }
+    static void sign(X509& made, EVP_PKEY& signer, const EVP_MD* digest = EVP_sha256()) {
+        check(X509_sign(&made, &signer, digest), "X509_sign");
+    }
 
     template <class Write>
     static std::string to_pem(Write write) {
@@ -104,8 +110,8 @@ struct certificate_factory {
         return to_pem([&](BIO* out) { return PEM_write_bio_X509(out, &made); });
     }
 
-    static certificate finish(X509& made, EVP_PKEY& subject_key, EVP_PKEY& signer) {
-        sign(made, signer);
+    static certificate finish(const certificate_options& options, X509& made, EVP_PKEY& subject_key, EVP_PKEY& signer) {
+        sign(made, signer, options.has_weak_signature_ ? EVP_sha1() : EVP_sha256());
         certificate finished;
         finished.certificate_pem_ = to_pem(made);
         finished.private_key_pem_ = to_pem([&](BIO* out) {
@@ -146,28 +152,53 @@ CHORUS_DECL certificate_options& certificate_options::extended_usage(usage value
     return *this;
 }
 
-CHORUS_DECL certificate_authority::certificate_authority(const std::string& common_name) {
+CHORUS_DECL certificate_options& certificate_options::weak_key() {
+    has_weak_key_ = true;
+    return *this;
+}
+
+CHORUS_DECL certificate_options& certificate_options::weak_signature() {
+    has_weak_signature_ = true;
+    return *this;
+}
+
+CHORUS_DECL certificate_authority::certificate_authority(const std::string& common_name)
+    : certificate_authority(common_name, nullptr, true) {}
+
+CHORUS_DECL certificate_authority::certificate_authority(const std::string& common_name,
+                                                         const certificate_authority* issuer, bool may_issue) {
     using factory = detail::certificate_factory;
     key_ = factory::make_key();
-    certificate_ =
-        factory::make_certificate(common_name, -std::chrono::hours(72), std::chrono::hours(72), *key_, nullptr);
-    factory::add_extension(*certificate_, *certificate_, NID_basic_constraints, "critical,CA:TRUE");
-    factory::add_extension(*certificate_, *certificate_, NID_key_usage, "critical,keyCertSign,cRLSign");
-    factory::add_extension(*certificate_, *certificate_, NID_subject_key_identifier, "hash");
-    factory::sign(*certificate_, *key_);
+    certificate_ = factory::make_certificate(common_name, -std::chrono::hours(72), std::chrono::hours(72), *key_,
+                                             issuer ? issuer->certificate_.get() : nullptr);
+    X509& signer = issuer ? *issuer->certificate_ : *certificate_;
+    factory::add_extension(*certificate_, signer, NID_basic_constraints,
+                           may_issue ? "critical,CA:TRUE" : "critical,CA:FALSE");
+    factory::add_extension(*certificate_, signer, NID_key_usage,
+                           may_issue ? "critical,keyCertSign,cRLSign" : "critical,digitalSignature");
+    factory::add_extension(*certificate_, signer, NID_subject_key_identifier, "hash");
+    factory::sign(*certificate_, issuer ? *issuer->key_ : *key_);
     pem_ = factory::to_pem(*certificate_);
 }
 
+CHORUS_DECL certificate_authority certificate_authority::intermediate(const std::string& common_name) const {
+    return certificate_authority(common_name, this, true);
+}
+
+CHORUS_DECL certificate_authority certificate_authority::impostor(const std::string& common_name) const {
+    return certificate_authority(common_name, this, false);
+}
+
 CHORUS_DECL certificate certificate_authority::issue(const certificate_options& options) const {
-    const auto key = detail::certificate_factory::make_key();
+    const auto key = detail::certificate_factory::make_key(options);
     const auto leaf = detail::certificate_factory::make_leaf(options, *key, certificate_.get());
-    return detail::certificate_factory::finish(*leaf, *key, *key_);
+    return detail::certificate_factory::finish(options, *leaf, *key, *key_);
 }
 
 CHORUS_DECL certificate self_signed_certificate(const certificate_options& options) {
-    const auto key = detail::certificate_factory::make_key();
+    const auto key = detail::certificate_factory::make_key(options);
     const auto leaf = detail::certificate_factory::make_leaf(options, *key, nullptr);
-    return detail::certificate_factory::finish(*leaf, *key, *key);
+    return detail::certificate_factory::finish(options, *leaf, *key, *key);
 }
 
 }  // namespace chorus::testing
