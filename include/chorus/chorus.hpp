@@ -25,6 +25,7 @@
 #include <chorus/async/timer_service.hpp>
 #include <chorus/async/when_all.hpp>
 #include <chorus/chat/boxed.hpp>
+#include <chorus/chat/call_options.hpp>
 #include <chorus/chat/chat_accumulator.hpp>
 #include <chorus/chat/chat_event.hpp>
 #include <chorus/chat/chat_options.hpp>
@@ -32,6 +33,7 @@
 #include <chorus/chat/chat_response.hpp>
 #include <chorus/chat/content.hpp>
 #include <chorus/chat/message.hpp>
+#include <chorus/chat/priority.hpp>
 #include <chorus/chat/rate_limits.hpp>
 #include <chorus/chat/response_format.hpp>
 #include <chorus/chat/tool.hpp>
@@ -53,4 +55,5 @@
 #include <chorus/provider/environment.hpp>
 #include <chorus/provider/openai.hpp>
 #include <chorus/provider/openai_quirks.hpp>
+#include <chorus/provider/openai_responses.hpp>
 #include <chorus/provider/provider.hpp>

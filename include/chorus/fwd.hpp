@@ -26,6 +26,7 @@ class response_format;
 class secret;
 class semaphore;
 class task_group;
+class traffic_control;
 struct chat_options;
 struct model_info;
 struct rate_limits;
