@@ -1,5 +1,6 @@
 // What a client makes of servers that mean no good, and what it never gives away.
 #include <chorus/client.hpp>
+#include <chorus/http/h1_codec.hpp>
 #include <chorus/policy/proxy_settings.hpp>
 #include <chorus/provider/anthropic.hpp>
 #include <chorus/provider/azure.hpp>

@@ -55,6 +55,8 @@ class http2_server {
     /// A script closes the connection: after all that is ready to be sent, or, when cut, what was gathered last.
     bool is_dropped() const noexcept { return dropping_; }
     bool is_cut() const noexcept { return cut_; }
+    /// The fault that does.
+    mock_fault dropped_by() const noexcept { return dropped_by_; }
     /// Both sides have said all they had to say.
     bool is_over() const noexcept;
     std::size_t open_requests() const noexcept { return open_.size(); }
@@ -100,6 +102,7 @@ class http2_server {
     std::size_t accepted_ = 0;
     bool going_away_ = false;
     bool dropping_ = false;
+    mock_fault dropped_by_ = mock_fault::drop;
     bool cut_ = false;
     bool receiving_ = false;
     bool gathering_ = false;

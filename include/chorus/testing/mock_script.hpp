@@ -78,7 +78,11 @@ class mock_step {
     /// Sends nothing, or no more than `bytes` of the reply, and leaves the connection open.
     mock_step& stall();
     mock_step& stall_after(std::size_t bytes);
-    // HTTP/2 only; on HTTP/1.1 these close the connection.
+    /// Sends nothing, or no more than `bytes` of the reply, half closes the connection and goes on reading.
+    mock_step& half_close_after(std::size_t bytes);
+    /// Sends noise in place of the reply, or after `bytes` of it: with TLS, something that is no record.
+    mock_step& noise_after(std::size_t bytes);
+    // HTTP/2 only; on HTTP/1.1 `reset` and `refuse` reset the connection, and `go_away` closes it.
     /// RST_STREAM in place of a reply, or after its head and `bytes` of its body. The code is one of RFC 9113
     /// section 7.
     mock_step& reset(std::uint32_t error_code);

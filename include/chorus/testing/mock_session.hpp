@@ -39,7 +39,11 @@ class mock_session {
     enum class ending {
         orderly,  ///< With a goodbye: TLS sends close_notify.
         abrupt,   ///< Without, as a process does that dies.
+        reset,    ///< By TCP's RST.
+        half,     ///< By FIN without a goodbye of TLS, and the rest when the client leaves.
+        noisy,    ///< With bytes that are no TLS.
     };
+    static ending ending_after(mock_fault fault) noexcept;
     /// Completes when the connection is done with; the owner then closes the stream. Completes soon after the stream
     /// was closed or cancelled from outside.
     virtual awaitable<ending> run() = 0;

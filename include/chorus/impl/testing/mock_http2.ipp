@@ -473,7 +473,10 @@ CHORUS_DECL void http2_server::fail(exchange& of) {
         case mock_fault::stall:
             break;
         case mock_fault::drop:
+        case mock_fault::half_close:
+        case mock_fault::noise:
             dropping_ = true;
+            dropped_by_ = of.reply->fault;
             cut_ = gathering_;
             break;
         case mock_fault::reset:

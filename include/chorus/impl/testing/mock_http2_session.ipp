@@ -100,7 +100,7 @@ CHORUS_DECL http2_session::step http2_session::transmit() {
         if (sending == step::wait_write) output_.assign(batch.substr(sent));
     }
     if (server_.is_dropped()) {
-        ending_ = ending::abrupt;
+        ending_ = ending_after(server_.dropped_by());
         return step::gone;
     }
     if (!lingering_ && server_.is_over()) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chorus/async/sleep.hpp>
+#include <chorus/net/platform.hpp>
 #include <chorus/net/tcp_stream.hpp>
 #include <chorus/net/tls_context.hpp>
 #include <chorus/net/tls_stream.hpp>
@@ -64,6 +65,7 @@ struct mock_server::state : std::enable_shared_from_this<mock_server::state> {
     awaitable<void> serve(asio::ip::tcp::socket socket);
     awaitable<bool> shake_hands(net::tls_stream& stream);
     std::unique_ptr<detail::mock_session> make_session(net::stream& stream, bool http2, std::string received);
+    void part(net::stream& stream, detail::mock_session::ending how) const;
     awaitable<void> wait_for_departure(net::stream& stream);
     void start(awaitable<void> work);
 
@@ -169,6 +171,20 @@ CHORUS_DECL awaitable<void> mock_server::state::serve(asio::ip::tcp::socket sock
     served.session = make_session(*served.stream, http2, std::move(received));
     const auto ending = co_await served.session->run();
     if (ending == detail::mock_session::ending::orderly) served.stream->close();
+    part(*served.stream, ending);
+    if (ending == detail::mock_session::ending::half) co_await wait_for_departure(*served.stream);
+}
+
+/// What a faulty end does to the socket below TLS.
+CHORUS_DECL void mock_server::state::part(net::stream& stream, detail::mock_session::ending how) const {
+    using ending = detail::mock_session::ending;
+    constexpr std::string_view noise = "\x7f this was never encrypted, and is no record of TLS either \xff\xfe\xfd";
+    asio::ip::tcp::socket& socket =
+        tls ? static_cast<net::tls_stream&>(stream).next_layer() : static_cast<net::tcp_stream&>(stream).next_layer();
+    boost::system::error_code ignored;
+    if (how == ending::reset) socket.set_option(asio::socket_base::linger(true, 0), ignored);
+    if (how == ending::half) socket.shutdown(asio::socket_base::shutdown_send, ignored);
+    if (how == ending::noisy) static_cast<void>(net::platform::send(socket.native_handle(), noise));
 }
 
 CHORUS_DECL std::unique_ptr<detail::mock_session> mock_server::state::make_session(net::stream& stream, bool http2,

@@ -39,6 +39,19 @@ class mock_stream_flight {
     mock_service& service_;
 };
 
+CHORUS_DECL mock_session::ending mock_session::ending_after(mock_fault fault) noexcept {
+    switch (fault) {
+        case mock_fault::reset:
+            return ending::reset;
+        case mock_fault::half_close:
+            return ending::half;
+        case mock_fault::noise:
+            return ending::noisy;
+        default:
+            return ending::abrupt;
+    }
+}
+
 CHORUS_DECL awaitable<bool> begins_with_http2(mock_host& host, net::stream& stream, std::string& received) {
     constexpr std::string_view preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
     alarm idle(stream.get_executor());
@@ -76,7 +89,7 @@ CHORUS_DECL awaitable<mock_session::ending> http1_session::run() {
         mock_flight flight(host_.service);
         host_.service.begin(parser_.request(), reply_);
         flight.outcome = co_await respond();
-        if (flight.outcome == mock_service::outcome::dropped) co_return ending::abrupt;
+        if (flight.outcome == mock_service::outcome::dropped) co_return ending_after(reply_.fault);
         if (flight.outcome == mock_service::outcome::abandoned) break;
         parser_.next();
         reply_.clear();
