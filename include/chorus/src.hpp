@@ -152,11 +152,11 @@
 #include <chorus/impl/testing/mock_stream.ipp>
 #include <chorus/impl/testing/mock_text.ipp>
 #include <chorus/impl/testing/problem_reporter.ipp>
-#include <chorus/impl/testing/simulated_network.ipp>
-#include <chorus/impl/testing/simulated_server.ipp>
 #include <chorus/impl/testing/recorded_exchange.ipp>
 #include <chorus/impl/testing/recording_transport.ipp>
 #include <chorus/impl/testing/replaying_transport.ipp>
+#include <chorus/impl/testing/simulated_network.ipp>
+#include <chorus/impl/testing/simulated_server.ipp>
 #include <chorus/impl/testing/test_stream.ipp>
 #include <chorus/impl/testing/virtual_clock.ipp>
 #include <chorus/impl/tools/argument_check.ipp>

@@ -92,7 +92,7 @@ class call_progress {
     int attempts_ = 0;
     int max_attempts_;
     bool is_streamed_;
-    bool is_named_ = false;  // by us, and not by the user
+    bool is_named_ = false;                 // by us, and not by the user
     std::unique_ptr<policy::retry> retry_;  // once something failed
     std::unique_ptr<watched> watched_;
 };
