@@ -56,7 +56,8 @@ chorus::awaitable<void> watch(const chorus::client& llm, const bench::tally& cou
 chorus::awaitable<int> measure(const bench::target& server, const fanout_settings& wanted) {
     const auto here = co_await chorus::this_coro::executor;
     const std::size_t needed = wanted.http2 ? std::min(wanted.requests, most_sockets) : wanted.requests;
-    auto options = chorus::client_options().max_connections(wanted.connections ? wanted.connections : needed);
+    auto options =
+        chorus::client_options().max_attempts(1).max_connections(wanted.connections ? wanted.connections : needed);
     auto llm = server.make_client(here, options);
     bench::tally counts(wanted.requests * wanted.waves);
     std::vector<double> walls;

@@ -126,7 +126,7 @@ chorus::awaitable<void> read_one(const bench::target& server, chorus::client& ll
 
 chorus::awaitable<int> measure(const bench::target& server, const streaming_settings& wanted) {
     const auto here = co_await chorus::this_coro::executor;
-    auto options = chorus::client_options().max_connections(wanted.concurrency);
+    auto options = chorus::client_options().max_attempts(1).max_connections(wanted.concurrency);
     auto llm = server.make_client(here, options);
     bench::tally counts(wanted.streams);
     chunk_tally pieces(wanted.streams);

@@ -33,7 +33,7 @@ struct throughput_settings : bench::settings {
 
 chorus::awaitable<int> measure(const bench::target& server, const throughput_settings& wanted) {
     const auto here = co_await chorus::this_coro::executor;
-    auto options = chorus::client_options().max_connections(wanted.concurrency);
+    auto options = chorus::client_options().max_attempts(1).max_connections(wanted.concurrency);
     auto llm = server.make_client(here, options);
     bench::tally counts(wanted.requests);
     const auto ask = [&](std::size_t index) { return server.ask(llm, index, counts); };

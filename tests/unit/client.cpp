@@ -138,7 +138,7 @@ CHORUS_TEST(client, does_nothing_until_the_call_is_awaited) {
     auto later = llm.try_complete(question());
     co_await sleep_for(1s);
     EXPECT_TRUE(fake->requests.empty());
-    co_await std::move(later);
+    EXPECT_TRUE(co_await std::move(later));
     EXPECT_EQ(fake->requests.size(), 1u);
 }
 

@@ -384,7 +384,7 @@ CHORUS_TEST(client_observer, is_told_once_of_the_end_however_it_comes) {
     seen->seen.clear();
     {
         auto dropped = llm.stream(question());
-        co_await dropped.try_next();
+        static_cast<void>(co_await dropped.try_next());
     }
     EXPECT_EQ(seen->seen.back(), "end: cancelled");
     EXPECT_EQ(std::count(seen->seen.begin(), seen->seen.end(), "end: cancelled"), 1);

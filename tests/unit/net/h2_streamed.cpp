@@ -146,7 +146,7 @@ CHORUS_TEST(h2_streamed, opens_at_the_head_and_gives_the_body_as_it_comes) {
         EXPECT_FALSE(*outcome);
         last = talk.read(reader);
     }
-    co_await std::move(last);
+    static_cast<void>(co_await std::move(last));
     EXPECT_TRUE(reader.is_complete());
     EXPECT_EQ(reader.take_head().body, "");
     EXPECT_EQ(test_clock().pending(), 0u);

@@ -141,7 +141,7 @@ CHORUS_TEST(pool, gives_a_waiter_what_is_free_first) {
     const auto start = test_clock().now();
     CO_ASSERT_TRUE(co_await pool.call(1ms));
     EXPECT_EQ(test_clock().now() - start, 50ms) << "it did not wait for the connection being opened";
-    co_await std::move(first);
+    static_cast<void>(co_await std::move(first));
 }
 
 CHORUS_TEST(pool, limits_the_wait_and_says_how_full_it_is) {

@@ -131,25 +131,25 @@ CHORUS_REAL_TIME_TEST(resolver, asks_the_system_by_default) {
 CHORUS_REAL_TIME_TEST(resolver, remembers_an_answer_for_every_port_until_told_to_forget) {
     const name_server server;
     resolver names(get_executor(), {}, server.function());
-    co_await names.resolve("host", 443);
+    static_cast<void>(co_await names.resolve("host", 443));
     const auto again = co_await names.resolve("host", 80);
     CO_ASSERT_TRUE(again.has_value());
     EXPECT_EQ(again->front().port(), 80);
     EXPECT_EQ(server.questions().size(), 1u);
     names.forget("host");
-    co_await names.resolve("host", 443);
+    static_cast<void>(co_await names.resolve("host", 443));
     EXPECT_EQ(server.questions().size(), 2u);
 }
 
 CHORUS_TEST(resolver, asks_again_when_the_answer_is_too_old) {
     const name_server server;
     resolver names(get_executor(), {.time_to_live = 30s}, server.function());
-    co_await names.resolve("host", 443);
+    static_cast<void>(co_await names.resolve("host", 443));
     co_await chorus::sleep_for(29s);
-    co_await names.resolve("host", 443);
+    static_cast<void>(co_await names.resolve("host", 443));
     EXPECT_EQ(server.questions().size(), 1u);
     co_await chorus::sleep_for(1s);
-    co_await names.resolve("host", 443);
+    static_cast<void>(co_await names.resolve("host", 443));
     EXPECT_EQ(server.questions().size(), 2u);
 }
 
@@ -242,7 +242,7 @@ TEST(resolver, a_loop_that_is_dropped_takes_its_waiting_callers_along) {
     struct program {
         static awaitable<void> main(resolver::look_up_function look_up, std::shared_ptr<int> alive) {
             resolver names(co_await chorus::this_coro::executor, {}, std::move(look_up));
-            co_await names.resolve("host", 443);
+            static_cast<void>(co_await names.resolve("host", 443));
             ++*alive;
         }
     };

@@ -140,7 +140,7 @@ CHORUS_TEST(circuit_breakers, leave_a_server_alone_that_keeps_failing) {
     const auto breakers = std::make_shared<circuit_breakers>(get_executor());
     client llm(get_executor(), endpoint(), fake, client_options().gate(breakers).max_attempts(1));
     const http::origin where{true, "llm.example", 443};
-    for (int i = 0; i < 20; ++i) co_await llm.try_complete(question());
+    for (int i = 0; i < 20; ++i) static_cast<void>(co_await llm.try_complete(question()));
     EXPECT_EQ(breakers->state(where), policy::circuit_state::open);
     const auto refused = co_await llm.try_complete(question());
     CO_ASSERT_FALSE(refused);
@@ -148,7 +148,7 @@ CHORUS_TEST(circuit_breakers, leave_a_server_alone_that_keeps_failing) {
     EXPECT_NE(refused.error().message().find("llm.example"), std::string::npos);
     EXPECT_EQ(fake->requests.size(), 20u);
     co_await sleep_for(5s);
-    co_await llm.try_complete(question());  // the probe, which fails
+    static_cast<void>(co_await llm.try_complete(question()));  // the probe, which fails
     EXPECT_EQ(fake->requests.size(), 21u);
     const auto again = co_await llm.try_complete(question());
     EXPECT_EQ(again.error(), errc::circuit_open);
@@ -179,8 +179,8 @@ CHORUS_TEST(budget, charges_what_may_have_been_billed_and_nothing_that_was_refus
     const auto second = std::make_shared<budget>(policy::spending_limits{}, group);
     client losing_client(get_executor(), endpoint(), losing, client_options().gate(first).max_attempts(1));
     client refused_client(get_executor(), endpoint(), always(429), client_options().gate(second).max_attempts(1));
-    co_await losing_client.try_complete(question());
-    co_await refused_client.try_complete(question());
+    static_cast<void>(co_await losing_client.try_complete(question()));
+    static_cast<void>(co_await refused_client.try_complete(question()));
     EXPECT_GE(first->spent().tokens, 40);
     EXPECT_EQ(second->spent().tokens, 0);
     EXPECT_EQ(group->spent().tokens, first->spent().tokens);
