@@ -11,6 +11,7 @@ chorus::awaitable<int> co_main(lesson::wire wire) {
     lesson::server server(lesson::answers_after(20ms));
     server.with([](chorus::testing::mock_server& mock) {
         mock.expect().times(2).reply_error(503, "server_error", "", "Busy").reply_header("retry-after-ms", "50");
+        mock.expect().reply_text("Here I am.");
         mock.expect().times(3).reply_error(500, "server_error", "", "Broken");
     });
     chorus::client patient(executor, lesson::at(server), wire.options().retries({.first_delay = 10ms}));
