@@ -16,25 +16,28 @@ namespace chorus::detail {
 
 /// The part of a call that gates and observers see.
 struct call_progress::watched {
-    call_info info() const noexcept { return {id, about.operation, provider, about.model, where, is_streamed}; }
+    call_info info() const noexcept {
+        return {id, about.operation, provider, about.model, where ? &*where : nullptr, is_streamed};
+    }
+    gated_call call() const noexcept { return {*where, key, about.model, about.tokens, about.priority}; }
 
     call_subject about;
     std::uint64_t id = 0;
     std::string_view provider;
-    const http::origin* where = nullptr;
-    http::origin origin;
+    std::optional<http::origin> where;  // once the request is encoded
     std::size_t key = 0;
     bool is_streamed = false;
     bool is_ended = false;
-    bool is_let_through = false;  // the attempt under way
     std::vector<std::unique_ptr<call_gate::pass>> passes;
     std::optional<error> refused;
-    clock::time_point held_since{};
     std::chrono::nanoseconds queued{};
     std::optional<std::chrono::nanoseconds> first_token;
     std::uint64_t bytes_sent = 0;
     std::uint64_t bytes_received = 0;
 };
+
+/// Holds the name of an attempt, as OpenAI documents it.
+constexpr std::string_view attempt_header = "X-Client-Request-Id";
 
 /// A hash of what the provider authenticates with.
 CHORUS_DECL std::size_t key_fingerprint(const http::headers& headers) noexcept {
@@ -77,9 +80,8 @@ CHORUS_DECL void call_progress::watch(call_subject about) {
     if (shared_->watcher) shared_->watcher->on_call(watched_->info());
 }
 
-/// Names the attempt to the server, for questions to its owners (OpenAI: `X-Client-Request-Id`).
+/// Names the attempt to the server, for questions to its owners.
 CHORUS_DECL void call_progress::mark(http::request& message) {
-    constexpr std::string_view name = "X-Client-Request-Id";
     std::array<char, 64> id;  // the numbers take 16 + 20 + 11 digits at most
     char* const end = id.data() + id.size() - 2;
     char* at = std::to_chars(id.data(), end, shared_->session, 16).ptr;
@@ -89,22 +91,21 @@ CHORUS_DECL void call_progress::mark(http::request& message) {
     at = std::to_chars(at + 1, end, attempts_).ptr;
     const std::string_view text(id.data(), static_cast<std::size_t>(at - id.data()));
     if (attempts_ > 1) {
-        message.headers.set(name, text);
+        message.headers.set(attempt_header, text);
     } else {
-        message.headers.add(name, text);
+        message.headers.add(attempt_header, text);
     }
 }
 
 CHORUS_DECL bool call_progress::try_begin(http::request& message) {
     if (resume_at_ != clock::time_point{}) return false;
-    if (watched_ && !watched_->is_let_through) {
+    if (watched_) {
         watched& seen = *watched_;
-        if (seen.where == nullptr) {
-            seen.origin = message.origin;
-            seen.where = &seen.origin;
+        if (!seen.where) {
+            seen.where = message.origin;
             seen.key = key_fingerprint(message.headers);
         }
-        const gated_call call{seen.origin, seen.key, seen.about.model, seen.about.tokens, seen.about.priority};
+        const gated_call call = seen.call();
         while (seen.passes.size() < shared_->gates.size()) {
             auto entered = shared_->gates[seen.passes.size()]->try_enter(call);
             if (!entered) {
@@ -116,9 +117,7 @@ CHORUS_DECL bool call_progress::try_begin(http::request& message) {
         }
     }
     ++attempts_;
-    if (attempts_ == 1) {
-        is_named_ = !message.headers.contains("X-Client-Request-Id");
-    }
+    if (attempts_ == 1) is_named_ = !message.headers.contains(attempt_header);
     if (attempts_ > 1 || watched_) {  // earlier attempts count, and what was waited for a gate
         const auto left = std::max(deadline_, shared_->timers.now()) - shared_->timers.now();
         limits_.total = std::chrono::ceil<std::chrono::milliseconds>(left);
@@ -146,8 +145,7 @@ CHORUS_DECL awaitable<result<void>> call_progress::begin(http::request& message)
                 break;
             }
             is_held = true;
-            const gated_call call{watched_->origin, watched_->key, watched_->about.model, watched_->about.tokens,
-                                  watched_->about.priority};
+            const gated_call call = watched_->call();
             auto entered = co_await shared_->gates[watched_->passes.size()]->enter(call, deadline_);
             if (!entered) {
                 outcome = entered.error();
@@ -184,10 +182,7 @@ CHORUS_DECL void call_progress::brought_content() {
 }
 
 CHORUS_DECL bool call_progress::failed(const error& why) {
-    if (watched_) {
-        for (const auto& pass : watched_->passes) pass->failed(why);
-        watched_->passes.clear();
-    }
+    broke(why);
     if (!retry_) {
         policy::retry_options options = shared_->retries;
         options.max_attempts = max_attempts_;

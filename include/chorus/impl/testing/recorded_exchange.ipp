@@ -5,6 +5,7 @@
 #include <chorus/json/text.hpp>
 #include <chorus/json/writer.hpp>
 #include <chorus/observe/error_type.hpp>
+#include <chorus/provider/detail/percent_encoding.hpp>
 #include <chorus/testing/recorded_exchange.hpp>
 #include <chorus/text.hpp>
 
@@ -220,22 +221,6 @@ struct line_reader {
 
 using word_list = std::vector<std::string>;
 
-CHORUS_DECL std::string percent_encoded(std::string_view text) {
-    constexpr std::string_view hex = "0123456789ABCDEF";
-    std::string out;
-    for (const char c : text) {
-        const bool is_unreserved = (chorus::detail::to_lower(c) >= 'a' && chorus::detail::to_lower(c) <= 'z') ||
-                                   (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_' || c == '~';
-        if (is_unreserved) {
-            out += c;
-        } else {
-            const auto byte = static_cast<unsigned char>(c);
-            out.append("%").append(1, hex[byte >> 4]).append(1, hex[byte & 15]);
-        }
-    }
-    return out;
-}
-
 CHORUS_DECL std::string json_escaped(std::string_view text) {
     std::string out, clean;
     json::append_repaired(clean, text);
@@ -245,7 +230,7 @@ CHORUS_DECL std::string json_escaped(std::string_view text) {
 
 CHORUS_DECL void add_word(word_list& words, std::string_view word) {
     if (word.empty()) return;
-    for (const std::string& form : {std::string(word), json_escaped(word), percent_encoded(word)}) {
+    for (const std::string& form : {std::string(word), json_escaped(word), chorus::detail::percent_encoded(word)}) {
         if (std::find(words.begin(), words.end(), form) == words.end()) words.push_back(form);
     }
 }
