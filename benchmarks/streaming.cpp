@@ -78,6 +78,13 @@ struct chunk_tally {
     std::size_t chunks = 0;
     std::vector<float> first_ms;  // from the call to its first chunk
     std::vector<float> late_ms;   // from the making of a chunk to its event
+    std::size_t all_open = 0;     // so many streams are open at once where all are
+    std::size_t heap_open = 0;    // the bytes held when each of these had brought a chunk
+
+    void first_chunk(bench::milliseconds waited) {
+        first_ms.push_back(static_cast<float>(waited.count()));
+        if (first_ms.size() == all_open) heap_open = bench::heap_bytes();
+    }
 };
 
 void note_lateness(std::string_view text, chunk_tally& pieces) {
@@ -105,8 +112,7 @@ chorus::awaitable<void> read_one(const bench::target& server, chorus::client& ll
         const auto* piece = std::get_if<chorus::text_event>(&event);
         if (piece == nullptr) return;
         if (chunks++ == 0) {
-            const bench::milliseconds waited = std::chrono::steady_clock::now() - started;
-            pieces.first_ms.push_back(static_cast<float>(waited.count()));
+            pieces.first_chunk(std::chrono::steady_clock::now() - started);
         }
         if (wanted.stamped) note_lateness(piece->text, pieces);
     };
@@ -130,6 +136,7 @@ chorus::awaitable<int> measure(const bench::target& server, const streaming_sett
     auto llm = server.make_client(here, options);
     bench::tally counts(wanted.streams);
     chunk_tally pieces(wanted.streams);
+    pieces.all_open = wanted.concurrency;
     const auto read = [&](std::size_t index) { return read_one(server, llm, wanted, index, counts, pieces); };
     const auto counted_already = [](std::size_t, const chorus::result<void>&) {};
     const std::size_t kb_before = bench::resident_kb();
@@ -146,6 +153,10 @@ chorus::awaitable<int> measure(const bench::target& server, const streaming_sett
     figures.add("chunks_per_s", chunks / all.wall_s());
     figures.add("cpu_us_per_chunk", all.cpu_us() / chunks);
     figures.add("rss_kb_per_stream", kb_grown / static_cast<double>(wanted.concurrency));
+    // What is left at the end are the connections.
+    figures.add("heap_kb_per_stream",
+                (static_cast<double>(pieces.heap_open) - static_cast<double>(bench::heap_bytes())) / 1024 /
+                    static_cast<double>(wanted.concurrency));
     figures.add("opened", llm.pool_stats().opened);
     figures.add("ttft_ms", bench::percentile(pieces.first_ms, 0.50));
     figures.add("ttft_p99_ms", bench::percentile(pieces.first_ms, 0.99));

@@ -7,6 +7,7 @@
 #include <limits>
 #include <string>
 
+#include <malloc.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <sys/time.h>
@@ -43,6 +44,12 @@ inline std::size_t resident_kb() {
 }
 inline std::size_t peak_resident_kb() {
     return detail::memory_kb("VmHWM:");
+}
+
+/// Bytes that the program holds, whatever the allocator keeps for later.
+inline std::size_t heap_bytes() {
+    const auto all = mallinfo2();
+    return all.uordblks + all.hblkhd;
 }
 
 /// Allows as many descriptors as the hard limit does, and returns how many that is.

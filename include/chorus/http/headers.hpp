@@ -36,6 +36,8 @@ class headers {
     void clear() noexcept { block_.clear(); }
     /// Makes room for a block of so many bytes, in one allocation.
     void reserve(std::size_t bytes) { block_.reserve(bytes); }
+    /// Gives back the room that is not used.
+    void shrink_to_fit() { block_.shrink_to_fit(); }
 
     /// The value of the first field of that name, or an empty view. `contains` tells an empty value from none.
     std::string_view get(std::string_view name) const noexcept;

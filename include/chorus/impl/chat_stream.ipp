@@ -42,9 +42,10 @@ struct chat_stream::state {
         : shared(std::move(client)), request(std::make_unique<chat_request>(std::move(asked))), wanted(options) {}
 
     CHORUS_LAZY awaitable<result<void>> open();
-    CHORUS_LAZY awaitable<result<void>> read();
     CHORUS_LAZY awaitable<void> drain();
+    bool is_to_read() const noexcept { return !reader->has_events() && !reader->is_complete(); }
     net::time_limit patience() const;
+    result<void> look_at(const result<bool>& more, std::size_t contents, clock::duration waited);
     bool is_tried_again(const error& why);
     void complete();
     void fail(error why);
@@ -92,6 +93,7 @@ CHORUS_LAZY_DECL awaitable<result<void>> chat_stream::state::open() {
     if (!opened) co_return opened.error();
     incoming = std::move(*opened);
     http::response head = incoming->take_head();
+    head.headers.shrink_to_fit();  // it is held as long as the stream
     progress->answered(head);
     reader.emplace(*shared->api, std::move(head), wanted, std::chrono::system_clock::now(),
                    progress->limits().body_bytes);
@@ -110,26 +112,19 @@ CHORUS_DECL net::time_limit chat_stream::state::patience() const {
     return nearest;
 }
 
-/// Reads until there are events, or the end.
-CHORUS_LAZY_DECL awaitable<result<void>> chat_stream::state::read() {
-    while (!reader->has_events() && !reader->is_complete()) {
-        const std::size_t before = reader->contents();
-        const clock::time_point asked = shared->timers.now();
-        const auto more = co_await incoming->read(*reader, patience());
-        fruitless += shared->timers.now() - asked;
-        if (!more) co_return more.error();
-        if (!*more) {
-            const auto ended = reader->finish();
-            if (!ended) co_return ended.error();
-        }
-        if (reader->contents() > before) {
-            fruitless = {};
-            if (before == 0) progress->brought_content();
-            if (message && incoming->is_request_sent()) message.reset();
-        }
+/// Looks at what a read brought, which began with so many contents there.
+CHORUS_DECL result<void> chat_stream::state::look_at(const result<bool>& more, std::size_t contents,
+                                                     clock::duration waited) {
+    fruitless += waited;
+    if (!more) return more.error();
+    if (!*more) {
+        if (const auto ended = reader->finish(); !ended) return ended;
     }
-    if (reader->is_complete()) complete();
-    co_return result<void>();
+    if (reader->contents() == contents) return {};
+    fruitless = {};
+    if (contents == 0) progress->brought_content();
+    if (message && incoming->is_request_sent()) message.reset();
+    return {};
 }
 
 CHORUS_DECL void chat_stream::state::complete() {
@@ -195,7 +190,14 @@ CHORUS_LAZY_DECL awaitable<result<bool>> chat_stream::receive(std::shared_ptr<st
         for (bool is_settled = false; !is_settled;) {
             result<void> step;
             if (!self->reader) step = co_await self->open();
-            if (step) step = co_await self->read();
+            // Here and not in a coroutine of its own: each costs a frame for as long as a stream is read.
+            while (step && self->is_to_read()) {
+                const std::size_t contents = self->reader->contents();
+                const clock::time_point asked = self->shared->timers.now();
+                const auto more = co_await self->incoming->read(*self->reader, self->patience());
+                step = self->look_at(more, contents, self->shared->timers.now() - asked);
+            }
+            if (step && self->reader->is_complete()) self->complete();
             is_settled = step || !self->is_tried_again(step.error());
             if (is_settled && !step) self->fail(step.error());
         }
