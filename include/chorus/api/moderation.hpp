@@ -8,7 +8,6 @@
 
 #include <nlohmann/json_fwd.hpp>
 
-#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -56,48 +55,61 @@ class moderation_request : public detail::with_request_options<moderation_reques
     std::vector<item> items_;
 };
 
-/// What the server judged of one text, or of one post. The names of categories are the server's own.
+/// One way of being harmful. The names are the server's own.
+struct moderation_category {
+    std::string name = {};  ///< such as `hate/threatening`
+    bool flagged = false;
+    std::optional<double> score = {};  ///< how sure the model is, 0 to 1
+    /// By what of the input it was judged, where the server says so: `text`, `image`.
+    std::vector<std::string> applied_input_types = {};
+};
+
+/// What the server judged of one text, or of one post.
 struct moderation_result {
     bool flagged = false;
-    std::vector<std::pair<std::string, bool>> categories;  ///< such as `hate/threatening`, and whether it is
-    std::vector<std::pair<std::string, double>> scores;    ///< how sure the model is, 0 to 1
-    /// What of the input a category was judged by, where the server says so: `text`, `image`.
-    std::vector<std::pair<std::string, std::vector<std::string>>> applied_input_types;
+    std::vector<moderation_category> categories;
 
+    /// The category of that name, or null where the server does not know it.
+    const moderation_category* find(std::string_view category) const noexcept;
     /// Tells whether a category was found; false for one that the server does not know.
     bool is(std::string_view category) const noexcept;
     std::optional<double> score(std::string_view category) const noexcept;
 };
 
-/// The answer to a `moderation_request`. A value of the size of a pointer that never changes: copies share what they
-/// hold.
+/// The answer to a `moderation_request`.
 class moderation_response {
  public:
     /// Empty.
-    moderation_response() noexcept = default;
+    moderation_response() = default;
     moderation_response(std::string id, std::string model, std::vector<moderation_result> results,
-                        http::response received);
+                        http::response received)
+        : id_(std::move(id)),
+          model_(std::move(model)),
+          results_(std::move(results)),
+          headers_(std::move(received.headers)),
+          raw_(std::move(received.body)) {}
 
     /// One for each text, or one for the whole post.
-    const std::vector<moderation_result>& results() const noexcept;
+    const std::vector<moderation_result>& results() const noexcept { return results_; }
     /// Tells whether anything was found in any of them.
     bool is_flagged() const noexcept;
-    const std::string& id() const noexcept;
-    const std::string& model() const noexcept;
+    const std::string& id() const noexcept { return id_; }
+    const std::string& model() const noexcept { return model_; }
 
-    const http::headers& headers() const noexcept;
+    const http::headers& headers() const noexcept { return headers_; }
     /// The body as received, and as JSON: include <nlohmann/json.hpp> and keep the value.
-    const std::string& raw_text() const noexcept;
+    const std::string& raw_text() const noexcept { return raw_; }
     template <class Json = nlohmann::json>
     Json raw() const {
         return json::parsed<Json>(raw_text());
     }
 
  private:
-    struct contents;
-    const contents& parts() const noexcept;
-
-    std::shared_ptr<const contents> contents_;
+    std::string id_;
+    std::string model_;
+    std::vector<moderation_result> results_;
+    http::headers headers_;
+    std::string raw_;
 };
 
 }  // namespace chorus

@@ -41,28 +41,27 @@ TEST(moderation_request, is_refused_where_it_cannot_succeed) {
 
 TEST(moderation_result, answers_by_category) {
     moderation_result judged;
-    judged.categories = {{"hate", false}, {"violence", true}};
-    judged.scores = {{"hate", 0.25}, {"violence", 0.75}};
+    judged.categories = {{.name = "hate", .score = 0.25}, {.name = "violence", .flagged = true, .score = 0.75}};
     EXPECT_TRUE(judged.is("violence"));
     EXPECT_FALSE(judged.is("hate"));
     EXPECT_FALSE(judged.is("unknown"));
     EXPECT_EQ(judged.score("hate"), 0.25);
     EXPECT_EQ(judged.score("unknown"), std::nullopt);
+    EXPECT_EQ(judged.find("violence"), &judged.categories[1]);
+    EXPECT_EQ(judged.find("unknown"), nullptr);
 }
 
-TEST(moderation_response, shares_what_it_holds) {
+TEST(moderation_response, holds_what_came) {
     moderation_result flagged;
     flagged.flagged = true;
     http::response received;
     received.body = R"({"x":1})";
     received.headers.add("x-request-id", "r");
     const moderation_response response("id", "m", {moderation_result(), flagged}, received);
-    const moderation_response copy = response;
-    EXPECT_EQ(&copy.results(), &response.results());
-    EXPECT_TRUE(copy.is_flagged());
-    EXPECT_EQ(copy.headers().get("x-request-id"), "r");
-    EXPECT_EQ(copy.raw()["x"], 1);
-    EXPECT_EQ(sizeof(copy), sizeof(std::shared_ptr<int>));
+    EXPECT_EQ(response.results().size(), 2u);
+    EXPECT_TRUE(response.is_flagged());
+    EXPECT_EQ(response.headers().get("x-request-id"), "r");
+    EXPECT_EQ(response.raw()["x"], 1);
 }
 
 TEST(moderation_response, is_empty_by_default) {

@@ -60,15 +60,28 @@ TEST(decode_moderation, reads_every_field) {
 
     const moderation_result& first = response->results()[0];
     EXPECT_TRUE(first.flagged);
-    using found = std::vector<std::pair<std::string, bool>>;
-    EXPECT_EQ(first.categories, found({{"violence", true}, {"hate", false}, {"illicit", false}}));
-    using scores = std::vector<std::pair<std::string, double>>;
-    EXPECT_EQ(first.scores, scores({{"violence", 0.9}, {"hate", 1e-5}}));
-    using types = std::vector<std::pair<std::string, std::vector<std::string>>>;
-    EXPECT_EQ(first.applied_input_types, types({{"violence", {"text", "image"}}, {"hate", {}}}));
+    ASSERT_EQ(first.categories.size(), 3u);
+    EXPECT_EQ(first.categories[0].name, "violence");
+    EXPECT_TRUE(first.categories[0].flagged);
+    EXPECT_EQ(first.categories[0].score, 0.9);
+    EXPECT_EQ(first.categories[0].applied_input_types, (std::vector<std::string>{"text", "image"}));
+    EXPECT_EQ(first.score("hate"), 1e-5);
+    EXPECT_FALSE(first.is("hate"));
+    ASSERT_NE(first.find("illicit"), nullptr);
+    EXPECT_FALSE(first.is("illicit"));
+    EXPECT_EQ(first.score("illicit"), std::nullopt);
 
     EXPECT_FALSE(response->results()[1].flagged);
     EXPECT_EQ(response->raw()["new_field"], 1);
+}
+
+TEST(decode_moderation, keeps_no_more_categories_than_it_can_tell_apart_in_time) {
+    std::string body = R"({"results":[{"categories":{)";
+    for (int i = 0; i < 5000; ++i) body += (i > 0 ? ",\"c" : "\"c") + std::to_string(i) + "\":true";
+    const auto response = decoded(body + "}}]}");
+    ASSERT_TRUE(response) << response.error().message();
+    EXPECT_EQ(response->results()[0].categories.size(), 1000u);
+    EXPECT_TRUE(response->results()[0].is("c999"));
 }
 
 TEST(decode_moderation, refuses_what_is_no_answer) {

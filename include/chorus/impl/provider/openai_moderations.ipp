@@ -23,29 +23,43 @@ CHORUS_DECL void write_moderated(json::writer& out, const moderation_request::it
     }
 }
 
+/// Far more than there are: each is looked for among the others.
+inline constexpr std::size_t most_categories = 1000;
+
+/// The category of that name, which one of three objects may be the first to mention. Null where there are too many.
+CHORUS_DECL moderation_category* category_of(moderation_result& judged, std::string_view name) {
+    for (auto& known : judged.categories) {
+        if (known.name == name) return &known;
+    }
+    if (judged.categories.size() == most_categories) return nullptr;
+    judged.categories.emplace_back();
+    judged.categories.back().name = name;
+    return &judged.categories.back();
+}
+
 CHORUS_DECL moderation_result read_moderation(json::reader& in) {
     moderation_result judged;
     in.object([&](std::string_view key) {
         if (key == "flagged") {
             in.read(judged.flagged);
-        } else if (key == "categories") {
-            in.object([&](std::string_view name) {
-                auto& [category, found] = judged.categories.emplace_back(name, false);
-                in.read(found);  // null where the model does not know the category
-            });
-        } else if (key == "category_scores") {
-            in.object([&](std::string_view name) {
-                std::string category(name);
-                if (double score = 0; in.read(score)) judged.scores.emplace_back(std::move(category), score);
-            });
-        } else if (key == "category_applied_input_types") {
-            in.object([&](std::string_view name) {
-                auto& types = judged.applied_input_types.emplace_back(name, std::vector<std::string>()).second;
-                in.array([&] {
-                    if (std::string type; in.read(type)) types.push_back(std::move(type));
-                });
-            });
+            return;
         }
+        const bool is_found = key == "categories";
+        const bool is_score = key == "category_scores";
+        if (!is_found && !is_score && key != "category_applied_input_types") return;
+        in.object([&](std::string_view name) {
+            moderation_category* const category = category_of(judged, name);
+            if (category == nullptr) return;
+            if (is_found) {
+                in.read(category->flagged);  // null where the model does not know the category
+            } else if (is_score) {
+                if (double score = 0; in.read(score)) category->score = score;
+            } else {
+                in.array([&] {
+                    if (std::string type; in.read(type)) category->applied_input_types.push_back(std::move(type));
+                });
+            }
+        });
     });
     return judged;
 }
