@@ -5,6 +5,7 @@
 #include <chorus/detail/embed.hpp>
 #include <chorus/detail/list_models.hpp>
 #include <chorus/net/http_transport.hpp>
+#include <chorus/shared_new.hpp>
 
 #include <utility>
 
@@ -25,11 +26,11 @@ CHORUS_DECL result<std::shared_ptr<net::transport>> make_transport(const executo
 }  // namespace detail
 
 CHORUS_DECL client::client(executor ex, std::shared_ptr<const provider> api, const client_options& options)
-    : state_(std::make_shared<state>(ex, std::move(api), detail::make_transport(ex, options), options)) {}
+    : state_(detail::shared_new<state>(ex, std::move(api), detail::make_transport(ex, options), options)) {}
 
 CHORUS_DECL client::client(executor ex, std::shared_ptr<const provider> api, std::shared_ptr<net::transport> transport,
                            const client_options& options)
-    : state_(std::make_shared<state>(std::move(ex), std::move(api), std::move(transport), options)) {}
+    : state_(detail::shared_new<state>(std::move(ex), std::move(api), std::move(transport), options)) {}
 
 CHORUS_DECL client::client(client&&) noexcept = default;
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chorus/error.hpp>
+#include <chorus/shared_new.hpp>
 
 #include <boost/asio/error.hpp>
 
@@ -313,9 +314,9 @@ CHORUS_DECL error error::from_exception(std::exception_ptr exception) noexcept {
 
 CHORUS_DECL error::details& error::change() {
     if (!details_) {
-        details_ = std::make_shared<details>();
+        details_ = detail::shared_new<details>();
     } else if (details_.use_count() > 1) {
-        details_ = std::make_shared<details>(*details_);
+        details_ = detail::shared_new<details>(*details_);
     }
     return *details_;
 }
@@ -473,7 +474,7 @@ CHORUS_DECL std::string error::message() const {
 CHORUS_DECL api_error::api_error(chorus::error details)
     : system_error(details.code()),
       error_(std::move(details)),
-      what_(std::make_shared<const std::string>(error_.message())) {}
+      what_(detail::shared_new<const std::string>(error_.message())) {}
 
 CHORUS_DECL void throw_error(const error& failure) {
     if (failure.exception()) std::rethrow_exception(failure.exception());

@@ -4,10 +4,8 @@
 #include <chorus/config.hpp>
 #include <chorus/http/url.hpp>
 
-#include <cstdint>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace chorus::policy {
 
@@ -27,21 +25,12 @@ bool is_loopback(std::string_view host);
 class no_proxy_list {
  public:
     no_proxy_list() = default;
-    explicit no_proxy_list(std::string_view text);
+    explicit no_proxy_list(std::string_view text) : text_(text) {}
 
     bool covers(const http::origin& where) const;
 
  private:
-    struct rule {
-        std::string name;        // of a host, or empty
-        std::string network;     // the bytes of an address, or empty
-        std::size_t bits = 0;    // of the network that count
-        std::uint16_t port = 0;  // 0: any
-    };
-    void add(std::string_view entry);
-
-    std::vector<rule> rules_;
-    bool covers_all_ = false;
+    std::string text_;  // read when a connection is opened, which is dearer by far
 };
 
 }  // namespace chorus::policy

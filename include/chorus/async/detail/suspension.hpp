@@ -3,6 +3,7 @@
 
 #include <chorus/async/awaitable.hpp>
 #include <chorus/config.hpp>
+#include <chorus/shared_new.hpp>
 
 #include <boost/asio/associated_cancellation_slot.hpp>
 #include <boost/asio/associated_executor.hpp>
@@ -81,7 +82,7 @@ class suspension_service final : public asio::execution_context::service {
 
  private:
     void shutdown() override { registry_->close(); }
-    std::shared_ptr<suspension_registry> registry_ = std::make_shared<suspension_registry>();
+    std::shared_ptr<suspension_registry> registry_ = shared_new<suspension_registry>();
 };
 
 // The handler owns the coroutine, which may own whatever refers to the suspension: it is let go of at the first moment.

@@ -5,14 +5,14 @@
 #include <chorus/error.hpp>
 #include <chorus/impl/async/children.ipp>
 
-#include <boost/asio/bind_cancellation_slot.hpp>
-#include <boost/asio/cancellation_signal.hpp>
-#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 
 #include <csignal>
+#include <optional>
 #include <stdexcept>
+#include <utility>
 
 namespace chorus::detail {
 
@@ -26,13 +26,44 @@ CHORUS_DECL void reset_on_delivery([[maybe_unused]] int number) {
 #endif
 }
 
+struct loop_place {
+    std::optional<asio::io_context> loop{std::in_place, 1};
+};
+
+/// A loop, and the one coroutine that it lives for. The loop goes first: the frames left in it know this object.
+class main_loop final : private loop_place, private children {
+ public:
+    main_loop() : children(loop->get_executor()), work_(loop->get_executor()) {}
+    ~main_loop() {
+        is_going_ = true;
+        work_.reset();
+        loop.reset();
+    }
+
+    asio::io_context& context() noexcept { return *loop; }
+    /// Runs the coroutine to its end.
+    void run(awaitable<void> main) {
+        start(main_, std::move(main));
+        loop->run();
+        if (running() > 0) throw std::logic_error("the loop was stopped before the main coroutine had ended");
+    }
+    void cancel() { children::cancel(); }
+
+ private:
+    void finished() override {
+        if (!is_going_) loop->stop();
+    }
+
+    child main_;
+    asio::executor_work_guard<asio::io_context::executor_type>
+        work_;  // while the coroutine runs, its loop does not end
+    bool is_going_ = false;
+};
+
 CHORUS_DECL int run_main(awaitable<void> main, const run_options& options) {
     int cancelled_by = 0;
-    bool begun = false;
-    bool done = false;
-    asio::cancellation_signal cancellation;
-    asio::io_context context{1};
-    asio::signal_set signals(context);
+    main_loop loop;
+    asio::signal_set signals(loop.context());
     if (options.handle_signals) {
         for (const int number : {SIGINT, SIGTERM}) {
             signals.add(number);
@@ -42,23 +73,10 @@ CHORUS_DECL int run_main(awaitable<void> main, const run_options& options) {
             if (error) return;
             signals.clear();
             cancelled_by = number;
-            if (begun) cancellation.emit(asio::cancellation_type::terminal);
+            loop.cancel();
         });
     }
-    // A coroutine cancelled before it has begun does not begin: the last that co_spawn does to one that never was
-    // suspended is to post, which in a cancelled one throws, out of the loop.
-    auto body = [&]() -> awaitable<void> {
-        begun = true;
-        return cancelled_by == 0 ? std::move(main) : nothing();
-    };
-    asio::co_spawn(context, std::move(body),
-                   asio::bind_cancellation_slot(cancellation.slot(), [&](std::exception_ptr failure) {
-                       done = true;
-                       context.stop();
-                       if (failure) std::rethrow_exception(failure);
-                   }));
-    context.run();
-    if (!done) throw std::logic_error("the loop was stopped before the main coroutine had ended");
+    loop.run(std::move(main));
     return cancelled_by;
 }
 

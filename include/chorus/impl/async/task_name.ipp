@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chorus/async/task_name.hpp>
+#include <chorus/shared_new.hpp>
 
 namespace chorus {
 
@@ -14,7 +15,7 @@ CHORUS_DECL std::string current_task_name() {
 namespace chorus::detail {
 
 CHORUS_DECL const std::shared_ptr<thread_label>& thread_label::of_this_thread() {
-    thread_local const auto label = std::make_shared<thread_label>();
+    thread_local const auto label = detail::shared_new<thread_label>();
     return label;
 }
 

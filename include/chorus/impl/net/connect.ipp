@@ -9,6 +9,7 @@
 #include <chorus/net/proxy.hpp>
 #include <chorus/net/tcp_stream.hpp>
 #include <chorus/net/tls_stream.hpp>
+#include <chorus/shared_new.hpp>
 
 #include <cstddef>
 #include <optional>
@@ -130,7 +131,7 @@ class stage_clock {
 CHORUS_DECL awaitable<result<asio::ip::tcp::socket>> connect(std::vector<asio::ip::tcp::endpoint> endpoints,
                                                              policy::happy_eyeballs_options options) {
     const auto race =
-        std::make_shared<detail::connect_race>(co_await this_coro::executor, std::move(endpoints), options);
+        chorus::detail::shared_new<detail::connect_race>(co_await this_coro::executor, std::move(endpoints), options);
     const detail::losers_closer closer{*race};
     co_return co_await race->run();
 }

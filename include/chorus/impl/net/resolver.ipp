@@ -6,6 +6,7 @@
 #include <chorus/async/timer_service.hpp>
 #include <chorus/net/platform.hpp>
 #include <chorus/net/resolver.hpp>
+#include <chorus/shared_new.hpp>
 
 #include <boost/asio/post.hpp>
 
@@ -47,22 +48,26 @@ CHORUS_DECL void address_cache::forget(const std::string& host) {
 
 /// One question to the system, and everybody who waits for the answer.
 struct resolver::look_up {
-    event answered;
-    std::optional<result<address_list>> answer;
+    explicit look_up(std::string name, state& asker) : host(std::move(name)), owner(&asker) {}
 
     void finish(result<address_list> outcome) {
         answer = std::move(outcome);
         answered.set();
     }
+
+    std::string host;
+    state* owner;  // null when it has gone
+    event answered;
+    std::optional<result<address_list>> answer;
 };
 
-struct resolver::state : std::enable_shared_from_this<state> {
+struct resolver::state {
     executor ex;
     timer_service& timers;
     std::shared_ptr<chorus::detail::suspension_registry> context;
     look_up_function ask;
     address_cache cache;
-    std::map<std::string, std::shared_ptr<look_up>, std::less<>> pending;
+    std::vector<std::shared_ptr<look_up>> pending;  // few: one for each host that is being looked up
 
     state(const executor& chosen, resolver_options options, look_up_function source)
         : ex(chosen),
@@ -72,26 +77,24 @@ struct resolver::state : std::enable_shared_from_this<state> {
           cache(options.time_to_live) {}
 
     std::shared_ptr<look_up> join(const std::string& host) {
-        auto& shared = pending[host];
-        if (!shared) {
-            shared = std::make_shared<look_up>();
-            const auto begun = shared;  // a failure to begin takes it out of the map
-            begin(host, begun);
-            return begun;
+        for (const auto& shared : pending) {
+            if (shared->host == host) return shared;
         }
-        return shared;
+        auto begun = chorus::detail::shared_new<look_up>(host, *this);
+        pending.push_back(begun);
+        begin(begun);
+        return begun;
     }
 
-    void begin(const std::string& host, const std::shared_ptr<look_up>& begun) {
+    void begin(const std::shared_ptr<look_up>& begun) {
         try {
             // The thread keeps nothing alive that belongs to the loop: either may end first.
-            std::thread([host, begun = std::weak_ptr(begun), self = weak_from_this(), source = ask,
-                         loop = context]() mutable {
-                deliver(*loop, self, std::move(host), begun, answer_to(source, host));
+            std::thread([host = begun->host, asked = std::weak_ptr(begun), home = ex, source = ask, loop = context] {
+                deliver(*loop, home, asked, answer_to(source, host));
             }).detach();
         } catch (const std::exception& failure) {
             error unable(errc::resolve_failed);
-            answered(host, *begun, unable.cause(failure.what()));
+            answered(*begun, unable.cause(failure.what()));
         }
     }
 
@@ -103,30 +106,31 @@ struct resolver::state : std::enable_shared_from_this<state> {
         }
     }
 
-    static void deliver(chorus::detail::suspension_registry& loop, const std::weak_ptr<state>& self, std::string host,
-                        const std::weak_ptr<look_up>& begun, result<address_list> outcome) {
+    static void deliver(chorus::detail::suspension_registry& loop, const executor& home,
+                        const std::weak_ptr<look_up>& asked, result<address_list> outcome) {
         loop.if_open([&] {
-            const auto owner = self.lock();
-            if (!owner) return;
-            asio::post(owner->ex, [self, host = std::move(host), begun, outcome = std::move(outcome)]() mutable {
-                const auto alive = self.lock();
-                const auto asked = begun.lock();
-                if (alive && asked) alive->answered(host, *asked, std::move(outcome));
+            asio::post(home, [asked, outcome = std::move(outcome)]() mutable {
+                const auto begun = asked.lock();
+                if (begun && begun->owner != nullptr) begun->owner->answered(*begun, std::move(outcome));
             });
         });
     }
 
-    void answered(const std::string& host, look_up& asked, result<address_list> outcome) {
+    void answered(look_up& asked, result<address_list> outcome) {
         if (outcome && outcome->empty()) outcome = error(errc::resolve_failed);
         if (outcome) {
-            cache.store(host, *outcome, timers.now());
+            cache.store(asked.host, *outcome, timers.now());
         } else {
             error failure = outcome.error();
-            if (failure.text().empty()) failure.text(host);
+            if (failure.text().empty()) failure.text(asked.host);
             outcome = failure.phase(phase::dns);
         }
         asked.finish(std::move(outcome));
-        pending.erase(host);
+        for (auto place = pending.begin(); place != pending.end(); ++place) {
+            if (place->get() != &asked) continue;
+            pending.erase(place);
+            break;
+        }
     }
 
     static awaitable<result<std::vector<asio::ip::tcp::endpoint>>> resolve(std::shared_ptr<state> self,
@@ -157,13 +161,15 @@ CHORUS_DECL resolver::resolver(const executor& ex, resolver_options options)
     : resolver(ex, options, &platform::look_up) {}
 
 CHORUS_DECL resolver::resolver(const executor& ex, resolver_options options, look_up_function look_up)
-    : state_(std::make_shared<state>(ex, options, std::move(look_up))) {}
+    : state_(chorus::detail::shared_new<state>(ex, options, std::move(look_up))) {}
 
 CHORUS_DECL resolver::~resolver() {
-    for (auto& [host, asked] : std::exchange(state_->pending, {})) {
+    for (const auto& asked : state_->pending) {
         error cancelled(errc::cancelled);
-        asked->finish(cancelled.phase(phase::dns).text(host));
+        asked->owner = nullptr;
+        asked->finish(cancelled.phase(phase::dns).text(asked->host));
     }
+    state_->pending.clear();
 }
 
 CHORUS_DECL awaitable<result<std::vector<asio::ip::tcp::endpoint>>> resolver::resolve(std::string host,

@@ -8,7 +8,7 @@
 
 #include <algorithm>
 #include <charconv>
-#include <utility>
+#include <cstdint>
 
 namespace chorus::policy {
 
@@ -56,65 +56,67 @@ CHORUS_DECL bool is_loopback(std::string_view host) {
            std::all_of(address.begin(), address.end() - 1, [](char byte) { return byte == 0; });
 }
 
-CHORUS_DECL no_proxy_list::no_proxy_list(std::string_view text) {
-    constexpr std::string_view between = ", \t\r\n\v\f";
-    for (;;) {
-        text.remove_prefix(std::min(text.find_first_not_of(between), text.size()));
-        if (text.empty()) break;
-        const std::string_view entry = text.substr(0, text.find_first_of(between));
-        add(entry);
-        text.remove_prefix(entry.size());
-    }
-}
+namespace detail {
 
-CHORUS_DECL void no_proxy_list::add(std::string_view entry) {
-    if (entry == "*") {
-        covers_all_ = true;
-        return;
-    }
-    rule made;
+/// An entry of the list.
+struct no_proxy_rule {
+    std::string name;        // of a host, or empty
+    std::string network;     // the bytes of an address, or empty
+    std::size_t bits = 0;    // of the network that count
+    std::uint16_t port = 0;  // 0: any
+};
+
+/// False for an entry that matches nothing.
+CHORUS_DECL bool read_rule(std::string_view entry, no_proxy_rule& made) {
     std::string_view host = entry;
     std::string_view port;
     if (host.starts_with('[')) {
         const auto close = host.find(']');
-        if (close == host.npos) return;
+        if (close == host.npos) return false;
         port = host.substr(close + 1);
         host = host.substr(1, close - 1);
-        if (!port.empty() && !port.starts_with(':')) return;
+        if (!port.empty() && !port.starts_with(':')) return false;
     } else if (const auto colon = host.find(':'); colon != host.npos && host.find(':', colon + 1) == host.npos) {
         port = host.substr(colon);  // more colons than one are those of an IPv6 address
         host = host.substr(0, colon);
     }
     if (!port.empty()) {
         std::size_t value = 0;
-        if (!detail::read_number(port.substr(1), 65535, value) || value == 0) return;
+        if (!read_number(port.substr(1), 65535, value) || value == 0) return false;
         made.port = static_cast<std::uint16_t>(value);
     }
     const auto slash = host.find('/');
-    made.network = detail::address_bytes(host.substr(0, slash));
+    made.network = address_bytes(host.substr(0, slash));
     made.bits = 8 * made.network.size();
-    if (slash != host.npos && !detail::read_number(host.substr(slash + 1), 8 * made.network.size(), made.bits)) return;
-    if (made.network.empty()) {
-        if (slash != host.npos || host.find(':') != host.npos) return;
-        if (host.starts_with("*.")) host.remove_prefix(1);
-        if (host.starts_with('.')) host.remove_prefix(1);
-        made.name = chorus::detail::to_lower(detail::without_last_dot(host));
-        if (made.name.empty()) return;
-    }
-    rules_.push_back(std::move(made));
+    if (slash != host.npos && !read_number(host.substr(slash + 1), 8 * made.network.size(), made.bits)) return false;
+    if (!made.network.empty()) return true;
+    if (slash != host.npos || host.find(':') != host.npos) return false;
+    if (host.starts_with("*.")) host.remove_prefix(1);
+    if (host.starts_with('.')) host.remove_prefix(1);
+    made.name = chorus::detail::to_lower(without_last_dot(host));
+    return !made.name.empty();
 }
 
+}  // namespace detail
+
 CHORUS_DECL bool no_proxy_list::covers(const http::origin& where) const {
-    if (covers_all_) return true;
-    if (rules_.empty()) return false;
+    constexpr std::string_view between = ", \t\r\n\v\f";
     const std::string host = chorus::detail::to_lower(detail::without_last_dot(where.host));
     const std::string address = detail::address_bytes(host);
-    return std::any_of(rules_.begin(), rules_.end(), [&](const rule& each) {
-        if (each.port != 0 && each.port != where.port) return false;
-        if (!address.empty()) return !each.network.empty() && detail::is_in_network(address, each.network, each.bits);
-        if (each.name.empty() || !host.ends_with(each.name)) return false;
-        return host.size() == each.name.size() || host[host.size() - each.name.size() - 1] == '.';
-    });
+    for (std::string_view rest = text_;;) {
+        rest.remove_prefix(std::min(rest.find_first_not_of(between), rest.size()));
+        if (rest.empty()) return false;
+        const std::string_view entry = rest.substr(0, rest.find_first_of(between));
+        rest.remove_prefix(entry.size());
+        if (entry == "*") return true;
+        detail::no_proxy_rule rule;
+        if (!detail::read_rule(entry, rule) || (rule.port != 0 && rule.port != where.port)) continue;
+        if (!address.empty()) {
+            if (!rule.network.empty() && detail::is_in_network(address, rule.network, rule.bits)) return true;
+        } else if (!rule.name.empty() && host.ends_with(rule.name)) {
+            if (host.size() == rule.name.size() || host[host.size() - rule.name.size() - 1] == '.') return true;
+        }
+    }
 }
 
 }  // namespace chorus::policy

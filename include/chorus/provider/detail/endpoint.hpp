@@ -9,6 +9,7 @@
 #include <chorus/provider/chat_stream_decoder.hpp>
 #include <chorus/provider/environment.hpp>
 #include <chorus/secret.hpp>
+#include <chorus/shared_new.hpp>
 
 #include <memory>
 #include <optional>
@@ -76,7 +77,7 @@ class endpoint {
     http::url base_;
     http::headers headers_;
     std::optional<error> failure_;
-    std::shared_ptr<redactor> secrets_ = std::make_shared<redactor>();
+    std::shared_ptr<redactor> secrets_ = shared_new<redactor>();
 };
 
 }  // namespace chorus::detail
