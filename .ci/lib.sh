@@ -7,7 +7,7 @@ mkdir -p build/logs
 
 packages_to_build='g++ cmake ninja-build libboost1.81-dev libssl-dev nlohmann-json3-dev libnghttp2-dev libgtest-dev libgmock-dev'
 packages_to_run='ca-certificates'
-packages_to_test='clang-16 libclang-rt-16-dev clang-format-16 libbenchmark-dev ccache nginx-light tinyproxy-bin microsocks python3 valgrind'
+packages_to_test='clang-16 libclang-rt-16-dev clang-format-16 libbenchmark-dev ccache openssl nginx-light tinyproxy-bin microsocks python3 valgrind'
 
 # Installs what is missing of the given packages: as root or with sudo, and says so first. Without either it prints the
 # line to type and exits 2. On another system than Debian 12 the names differ: CMake reports what it lacks.

@@ -359,7 +359,7 @@ void stream(std::size_t count) {
     const auto openai = api("https://api.openai.com/v1");
     chorus::http::response head;
     head.status = 200;
-    chorus::chat_stream_reader reader(*openai, head, {}, std::chrono::system_clock::now(), 1 << 20);
+    chorus::chat_stream_reader reader(*openai, head, {}, std::chrono::system_clock::now(), chorus::http::limits{});
     std::size_t found = 0;
     const auto work = [&](std::size_t first, std::size_t last) {
         for (std::size_t i = first; i < last; ++i) {

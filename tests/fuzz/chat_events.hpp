@@ -18,7 +18,7 @@ struct reading {
     std::string texts;
     bool is_failed = false;
 
-    explicit reading(const chorus::provider& api) : reader(api, head(), {.heartbeats = true}, {}, 1 << 20) {}
+    explicit reading(const chorus::provider& api) : reader(api, head(), {.heartbeats = true}, {}, caps()) {}
 
     bool take(std::string_view bytes) {
         const auto taken = reader.take(bytes);
@@ -41,6 +41,11 @@ struct reading {
         chorus::http::response answer;
         answer.status = 200;
         return answer;
+    }
+    static chorus::http::limits caps() {
+        chorus::http::limits small;
+        small.body_bytes = 1 << 20;
+        return small;
     }
 };
 

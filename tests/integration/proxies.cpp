@@ -342,6 +342,34 @@ CHORUS_REAL_TIME_TEST(proxy_environment, leaves_this_machine_alone) {
     }
 }
 
+CHORUS_REAL_TIME_TEST(proxy_environment, names_whom_no_proxy_is_for) {
+    std::optional<silent_proxy> gone(get_executor());
+    const std::string by = gone->name();
+    gone.reset();
+    mock_server server(get_executor(), mock_options().plain());
+    // To Linux this address is this machine; to the rules for proxies it is any other.
+    const std::string url = "http://0.0.0.0:" + std::to_string(server.port()) + "/v1";
+    for (const auto& [list, is_direct] : {std::pair("0.0.0.0"s, true),
+                                          {"example.com, 0.0.0.0/8"s, true},
+                                          {"0.0.0.0:1"s, false},
+                                          {"example.com"s, false},
+                                          {""s, false}}) {
+        for (const char* variable : {"NO_PROXY", "no_proxy"}) {
+            const proxy_environment variables(
+                proxy_environment::settings{{"http_proxy", "http://" + by}, {variable, list}});
+            client llm = connect_to(get_executor(), url, client_options().max_attempts(1));
+            const auto reply = co_await llm.try_complete(question());
+            CO_ASSERT_EQ(reply.has_value(), is_direct) << variable << "=" << list;
+            if (reply) {
+                EXPECT_EQ(reply->text(), "echo: Question 1");
+            } else {
+                EXPECT_EQ(reply.error(), errc::connect_failed) << reply.error().message();
+                EXPECT_THAT(reply.error().message(), HasSubstr("by the proxy " + by));
+            }
+        }
+    }
+}
+
 CHORUS_REAL_TIME_TEST(proxy_environment, is_passed_over_where_an_option_says_otherwise) {
     NEEDS(tinyproxy);
     const tinyproxy by;

@@ -6,24 +6,21 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <fstream>
 #include <iterator>
 #include <stdexcept>
 #include <string>
-#include <string_view>
 #include <system_error>
 #include <vector>
 
+#include "child_process.hpp"
 #include "scratch_directory.hpp"
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 namespace chorus::testing_support {
@@ -68,10 +65,7 @@ class reserved_port {
 class proxy_process {
  public:
     ~proxy_process() {
-        if (process_ > 0) {
-            ::kill(process_, SIGTERM);
-            ::waitpid(process_, nullptr, 0);
-        }
+        process_.end(SIGTERM);
         if (::testing::Test::HasFailure()) std::fputs(log().c_str(), stderr);
     }
     proxy_process(const proxy_process&) = delete;
@@ -92,44 +86,15 @@ class proxy_process {
  protected:
     proxy_process() = default;
 
-    static std::string find(const std::string& program) {
-        const char* const path = std::getenv("PATH");
-        // Debian puts servers where the PATH of an ordinary user may not lead.
-        std::string folders = (path == nullptr ? "" : path) + std::string(":/usr/sbin:");
-        for (std::size_t end; (end = folders.find(':')) != folders.npos; folders.erase(0, end + 1)) {
-            const std::string candidate = folders.substr(0, end) + "/" + program;
-            if (end != 0 && ::access(candidate.c_str(), X_OK) == 0) return candidate;
-        }
-        return {};
-    }
-
     /// Starts it, with its output in the log, and returns when it takes connections.
     void start(const std::vector<std::string>& words) {
-        std::vector<const char*> arguments;
-        for (const std::string& word : words) arguments.push_back(word.c_str());
-        arguments.push_back(nullptr);
-        const std::string log_path = folder_.path("log");
-        const pid_t parent = ::getpid();
-        process_ = ::fork();
-        if (process_ < 0) throw std::system_error(errno, std::generic_category(), "fork");
-        if (process_ == 0) {
-            // Between fork and exec only what is safe in a signal handler.
-            ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-            if (::getppid() != parent) ::_exit(EXIT_FAILURE);
-            const int input = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-            const int output = ::open(log_path.c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-            ::dup2(input, STDIN_FILENO);
-            ::dup2(output, STDOUT_FILENO);
-            ::dup2(output, STDERR_FILENO);
-            // What others have opened is none of its business: it would keep their pipes and locks alive.
-            ::close_range(STDERR_FILENO + 1, ~0u, CLOSE_RANGE_CLOEXEC);
-            char* const no_environment[] = {nullptr};
-            ::execve(arguments[0], const_cast<char**>(arguments.data()), no_environment);
-            ::_exit(EXIT_FAILURE);
-        }
+        const int input = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
+        const int output = ::open(folder_.path("log").c_str(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        process_.start(words, folder_.path(), input, output);
+        ::close(input);
+        ::close(output);
         for (int attempts = 0; !takes_connections(); ++attempts) {
-            if (attempts == 20'000 || ::waitpid(process_, nullptr, WNOHANG) == process_) {
-                if (attempts < 20'000) process_ = -1;  // it has ended
+            if (attempts == 20'000 || process_.has_ended()) {
                 throw std::runtime_error(words[0] + " does not start:\n" + log());
             }
             ::poll(nullptr, 0, 1);
@@ -148,7 +113,7 @@ class proxy_process {
         return done;
     }
 
-    pid_t process_ = -1;
+    child_process process_;
 };
 
 /// An HTTP proxy. It opens tunnels by CONNECT, and passes on requests that name an http origin.
@@ -160,20 +125,21 @@ class tinyproxy final : public proxy_process {
         std::string text = "Listen 127.0.0.1\nPort " + std::to_string(port_.number()) +
                            "\nTimeout 60\nMaxClients 100\nLogLevel Info\nAllow 127.0.0.1\n" + directives + "\n";
         if (!user.empty()) text += "BasicAuth " + user + " " + password + "\n";
-        start({find("tinyproxy"), "-d", "-c", folder_.write("tinyproxy.conf", text)});
+        start({find_program("tinyproxy"), "-d", "-c", folder_.write("tinyproxy.conf", text)});
     }
-    static bool is_installed() { return !find("tinyproxy").empty(); }
+    static bool is_installed() { return !find_program("tinyproxy").empty(); }
 };
 
 /// A SOCKS5 proxy.
 class microsocks final : public proxy_process {
  public:
     explicit microsocks(const std::string& user = {}, const std::string& password = {}) {
-        std::vector<std::string> words{find("microsocks"), "-i", "127.0.0.1", "-p", std::to_string(port_.number())};
+        std::vector<std::string> words{find_program("microsocks"), "-i", "127.0.0.1", "-p",
+                                       std::to_string(port_.number())};
         if (!user.empty()) words.insert(words.end(), {"-u", user, "-P", password});
         start(words);
     }
-    static bool is_installed() { return !find("microsocks").empty(); }
+    static bool is_installed() { return !find_program("microsocks").empty(); }
 };
 
 }  // namespace chorus::testing_support

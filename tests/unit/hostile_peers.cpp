@@ -136,6 +136,28 @@ CHORUS_TEST(endless_events, end_with_the_limit_of_an_event) {
     EXPECT_LT(fake->streams().reads, 25u) << "it stops reading";
 }
 
+CHORUS_TEST(endless_streams, end_with_the_limit_of_a_stream) {
+    const auto fake = answering(200, {});
+    const std::string_view event = R"(data: {"choices":[{"index":0,"delta":{"content":"and on "}}]})";
+    fake->answer_in_pieces([&](const http::request&) {
+        streamed_answer answer;
+        answer.head.status = 200;
+        for (int i = 0; i < 1000; ++i) answer.pieces.push_back({std::string(event) + "\n\n", {}});
+        return answer;
+    });
+    http::limits limits;
+    limits.stream_bytes = 500 * (event.size() + 2);
+    client llm(get_executor(), endpoint(), fake, client_options().limits(limits));
+    auto stream = llm.stream(question());
+    const auto streamed = co_await stream.try_finish();
+    CO_ASSERT_FALSE(streamed);
+    EXPECT_EQ(streamed.error(), errc::body_too_large);
+    CO_ASSERT_NE(streamed.error().partial(), nullptr) << "what had come is not lost";
+    EXPECT_EQ(streamed.error().partial()->text().size(), 500 * std::string_view("and on ").size());
+    EXPECT_LE(fake->streams().reads, 501u);
+    EXPECT_EQ(fake->requests.size(), 1u);
+}
+
 CHORUS_TEST(requests, hold_nothing_that_ends_a_line) {
     using namespace std::string_literals;
     for (const std::string& bad : {"a\r\nX-Injected: 1"s, "a\nb"s, "a\rb"s, "a\0b"s}) {

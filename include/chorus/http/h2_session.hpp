@@ -122,7 +122,7 @@ class h2_session {
     /// How many exchanges may be under way at once; a peer that allows none for now lets one wait.
     std::size_t capacity() const noexcept;
     std::size_t open_streams() const noexcept;
-    /// Whether a further exchange may begin: no GOAWAY, no error, stream numbers left.
+    /// Whether a further exchange may begin: no GOAWAY, no error, no malformed response, stream numbers left.
     bool is_accepting() const noexcept;
     /// Whether the peer has said in its GOAWAY that it has taken up streams, which end in order.
     bool has_taken_up_streams() const noexcept;

@@ -22,6 +22,8 @@ struct limits {
     std::size_t head_bytes = 64 * 1024;                          ///< `errc::head_too_large`; interim responses too
     std::size_t head_fields = 256;                               ///< `errc::head_too_large`
     std::size_t body_bytes = 64 * 1024 * 1024;                   ///< `errc::body_too_large`
+    /// `errc::body_too_large`; all events of one stream. They wrap each word of an answer in hundreds of bytes.
+    std::size_t stream_bytes = 256 * 1024 * 1024;
 };
 
 }  // namespace chorus::http

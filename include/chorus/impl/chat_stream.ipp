@@ -95,8 +95,7 @@ CHORUS_LAZY_DECL awaitable<result<void>> chat_stream::state::open() {
     http::response head = incoming->take_head();
     head.headers.shrink_to_fit();  // it is held as long as the stream
     progress->answered(head);
-    reader.emplace(*shared->api, std::move(head), wanted, std::chrono::system_clock::now(),
-                   progress->limits().body_bytes);
+    reader.emplace(*shared->api, std::move(head), wanted, std::chrono::system_clock::now(), progress->limits());
     co_return result<void>();
 }
 

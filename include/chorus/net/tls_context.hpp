@@ -127,6 +127,10 @@ struct tls_peer {
     std::string name() const { return host.empty() ? host : host + ":" + port; }
 };
 
+/// Whether this is an alert of a server that wants another certificate of the client, or one at all. Over TLS 1.3 the
+/// client's part of the handshake is over by then (RFC 8446, 4.4.2.4), and the alert meets who reads next.
+bool wants_other_certificate(const boost::system::error_code& failure) noexcept;
+
 }  // namespace detail
 
 }  // namespace chorus::net

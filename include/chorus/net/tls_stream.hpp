@@ -3,6 +3,7 @@
 
 #include <chorus/config.hpp>
 #include <chorus/error.hpp>
+#include <chorus/net/detail/openssl_handle.hpp>
 #include <chorus/net/stream.hpp>
 #include <chorus/net/tls_context.hpp>
 
@@ -24,7 +25,10 @@ namespace chorus::net {
 namespace detail {
 template <class Stream, class Buffer>
 class step_operation;
-}
+
+/// Frees a connection, however it ended.
+void discard_connection(ssl_st* connection) noexcept;
+}  // namespace detail
 
 /// A TLS connection, of either side. Its steps are those of `stream`; it also is an Asio AsyncReadStream and
 /// AsyncWriteStream. `read_some` and `write_some` before `handshake` perform the handshake on their way, but the error
@@ -89,9 +93,6 @@ class tls_stream final : public stream {
     }
 
  private:
-    struct ssl_deleter {
-        void operator()(ssl_st* connection) const noexcept;
-    };
     struct bio;
 
     tls_stream(asio::ip::tcp::socket socket, tls_context context);
@@ -112,7 +113,7 @@ class tls_stream final : public stream {
     asio::ip::tcp::socket socket_;
     tls_context context_;
     detail::tls_peer peer_;
-    std::unique_ptr<ssl_st, ssl_deleter> ssl_;
+    detail::handle<ssl_st, detail::discard_connection> ssl_;
     boost::system::error_code socket_error_;  // why OpenSSL's last read or write of the socket failed
     bool socket_ended_ = false;               // the peer has sent FIN
     bool broken_ = false;                     // OpenSSL allows no further call after a fatal error

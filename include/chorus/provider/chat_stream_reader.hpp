@@ -6,6 +6,7 @@
 #include <chorus/config.hpp>
 #include <chorus/error.hpp>
 #include <chorus/http/body_sink.hpp>
+#include <chorus/http/limits.hpp>
 #include <chorus/http/message.hpp>
 #include <chorus/provider/provider.hpp>
 #include <chorus/sse/decoder.hpp>
@@ -27,11 +28,11 @@ class chat_stream_reader final : public http::body_sink {
     /// How much of an error body is of interest.
     static constexpr std::size_t most_error_bytes = 64 * 1024;
 
-    /// `head` is the response without its body, `received_at` when it came, `most_bytes` the limit on a body that is
-    /// no event stream.
+    /// `head` is the response without its body, `received_at` when it came. Of the limits those on bodies count:
+    /// `stream_bytes` for an event stream, `body_bytes` for what is none.
     /// Lifetimes: the provider outlives the reader.
     chat_stream_reader(const provider& api, http::response head, chat_event_options wanted,
-                       std::chrono::system_clock::time_point received_at, std::size_t most_bytes);
+                       std::chrono::system_clock::time_point received_at, const http::limits& caps);
 
     /// Takes the next bytes of the body.
     /// Errors: of the server, in the middle of its stream; of its format. Events of pieces before it stay.
@@ -69,6 +70,7 @@ class chat_stream_reader final : public http::body_sink {
     chat_event_options wanted_;
     std::chrono::system_clock::time_point received_at_;
     std::size_t most_bytes_;
+    std::size_t stream_bytes_left_;
     body_kind kind_ = body_kind::unknown;
     bool is_complete_ = false;
     sse::decoder events_;

@@ -226,20 +226,31 @@ CHORUS_TEST(h1_connection, reads_the_answer_of_a_server_that_does_not_take_the_w
     EXPECT_FALSE(talk.link->is_reusable());
 }
 
-CHORUS_TEST(h1_connection, is_not_reused_when_the_server_says_so_or_sends_more_than_asked) {
-    conversation closing(*this);
-    co_await closing.begin();
-    closing.peer().feed("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
-    co_await closing.settle();
-    CO_ASSERT_TRUE(closing.outcome && *closing.outcome);
-    EXPECT_FALSE(closing.link->is_reusable());
-
-    conversation chatty(*this);
-    co_await chatty.begin();
-    chatty.peer().feed(response_text + "HTTP/1.1 200 OK\r\n");
-    co_await chatty.settle();
-    CO_ASSERT_TRUE(chatty.outcome && *chatty.outcome);
-    EXPECT_FALSE(chatty.link->is_reusable());
+CHORUS_TEST(h1_connection, is_not_reused_when_the_server_says_so_or_somebody_may_read_its_answer_otherwise) {
+    struct row {
+        std::string answer;
+        bool is_taken;
+    };
+    const std::string ok = "HTTP/1.1 200 OK\r\n";
+    for (const auto& [answer, is_taken] : {
+             row{ok + "Connection: close\r\nContent-Length: 0\r\n\r\n", true},
+             row{response_text + ok, true},
+             row{response_text + ok + "Content-Length: 0\r\n\r\n", true},
+             row{ok + "X: a\r\n b\r\nContent-Length: 0\r\n\r\n", true},
+             row{ok + "Content-Length: 0\r\nContent-Length: 0\r\n\r\n", true},
+             row{ok + "Content-Length: 0\r\nContent-Length: 9\r\n\r\n", false},
+             row{ok + "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", false},
+             row{ok + "X: a\nContent-Length: 0\r\n\r\n", false},
+         }) {
+        conversation talk(*this);
+        co_await talk.begin();
+        talk.peer().feed(answer);
+        co_await talk.settle();
+        CO_ASSERT_TRUE(talk.outcome) << answer;
+        EXPECT_EQ(talk.outcome->has_value(), is_taken) << answer;
+        EXPECT_FALSE(talk.link->is_reusable()) << answer;
+        EXPECT_FALSE(talk.link->is_alive()) << answer;
+    }
 }
 
 CHORUS_TEST(h1_connection, serves_one_request_after_the_other) {

@@ -163,7 +163,7 @@ class h2_session::machine {
     }
     std::size_t open_streams() const noexcept { return open_; }
     bool is_accepting() const noexcept {
-        return !ended_ && !failure_ && !goaway_ && nghttp2_session_check_request_allowed(session_) != 0;
+        return !ended_ && !failure_ && !goaway_ && !is_suspect_ && nghttp2_session_check_request_allowed(session_) != 0;
     }
     bool has_taken_up_streams() const noexcept { return has_taken_up_streams_; }
     bool has_settings() const noexcept { return has_settings_; }
@@ -375,6 +375,9 @@ class h2_session::machine {
         } else if (one->was_not_sent_ || (code == NGHTTP2_REFUSED_STREAM && !one->has_begun_)) {
             here.finish(*one, errc::refused);
         } else if (code == NGHTTP2_PROTOCOL_ERROR || code == NGHTTP2_NO_ERROR) {
+            // What could be two messages to somebody behind the peer is reset by nghttp2 (RFC 9113, 8.1.1 and 10.3). The
+            // other answers of such a peer are waited for, and no more are asked of it.
+            here.is_suspect_ |= code == NGHTTP2_PROTOCOL_ERROR;
             here.finish(*one, errc::protocol_error, nghttp2_http2_strerror(code));
         } else {
             here.finish(*one, one->has_begun_ ? errc::truncated : errc::connection_lost, nghttp2_http2_strerror(code));
@@ -416,6 +419,7 @@ class h2_session::machine {
     bool ended_ = false;
     bool is_ending_ = false;
     bool is_shut_down_ = false;
+    bool is_suspect_ = false;  // it has sent what is no HTTP
 };
 
 CHORUS_DECL h2_session::h2_session(const h2_options& options) : machine_(std::make_unique<machine>(options)) {}

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chorus/net/h1_connection.hpp>
+#include <chorus/net/tls_context.hpp>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/deferred.hpp>
@@ -304,10 +305,13 @@ CHORUS_DECL error h1_connection::failure(phase where, boost::system::error_code 
         code = interruption_;
     } else if (cause == asio::error::operation_aborted) {
         code = errc::cancelled;
+    } else if (code == errc::connection_lost && detail::wants_other_certificate(cause)) {
+        code = errc::tls_failed;
+        where = phase::tls;
     }
     error failed(code);
     failed.phase(where);
-    if (code == errc::truncated || code == errc::connection_lost) failed.cause(cause.message());
+    if (interruption_ == errc{} && code != errc::cancelled) failed.cause(cause.message());
     return failed;
 }
 

@@ -4,6 +4,8 @@
 #include <chorus/async/detail/deadline_list.hpp>
 #include <chorus/async/detail/suspension.hpp>
 #include <chorus/net/h2_connection.hpp>
+#include <chorus/net/tls_context.hpp>
+#include <chorus/shared_new.hpp>
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/deferred.hpp>
@@ -37,7 +39,12 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
             if (self->session_.has_settings()) self->flush();  // the acknowledgement
             if (self->is_broken_) {
                 error failed(self->why_ ? errc::connection_lost : errc::protocol_error, "HTTP/2 preface");
-                co_return failed.phase(phase::connect).cause(self->why_ ? self->why_.message() : std::string());
+                failed.phase(phase::connect);
+                if (detail::wants_other_certificate(self->why_)) {
+                    failed = error(errc::tls_failed);
+                    failed.phase(phase::tls);
+                }
+                co_return failed.cause(self->why_ ? self->why_.message() : std::string());
             }
             if (self->session_.has_settings()) co_return result<void>();
             const auto [failure] = co_await self->stream_->async_wait(readiness::read, asio::as_tuple(asio::deferred));
@@ -452,7 +459,7 @@ class h2_connection::machinery::body_reader final : public incoming_response {
 
 CHORUS_DECL h2_connection::h2_connection(std::unique_ptr<net::stream> stream, std::shared_ptr<scratch_buffers> scratch,
                                          const http::h2_options& options, const h2_health& health)
-    : machinery_(std::make_shared<machinery>(std::move(stream), std::move(scratch), options, health)) {}
+    : machinery_(chorus::detail::shared_new<machinery>(std::move(stream), std::move(scratch), options, health)) {}
 
 CHORUS_DECL h2_connection::~h2_connection() {
     machinery_->shut_down();

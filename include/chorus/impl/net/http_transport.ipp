@@ -9,6 +9,7 @@
 #include <chorus/net/http_transport.hpp>
 #include <chorus/net/proxy.hpp>
 #include <chorus/policy/replay_limits.hpp>
+#include <chorus/shared_new.hpp>
 
 #include <algorithm>
 #include <optional>
@@ -131,8 +132,8 @@ CHORUS_DECL http_transport::http_transport(executor ex, const policy::pool_optio
       proxies_(std::move(proxies)),
       streams_(std::move(streams)),
       resolver_(executor_),
-      scratch_(std::make_shared<scratch_buffers>()),
-      pool_(std::make_shared<net::pool>(executor_, pool, [this](http::origin where) {
+      scratch_(chorus::detail::shared_new<scratch_buffers>()),
+      pool_(chorus::detail::shared_new<net::pool>(executor_, pool, [this](http::origin where) {
           // The opening shares the transport: it may outlast the call that caused it.
           return watcher_ ? connect_watched(shared_from_this(), std::move(where))
                           : connect(shared_from_this(), std::move(where));
@@ -241,7 +242,11 @@ CHORUS_DECL awaitable<result<std::unique_ptr<connection>>> http_transport::conne
     if (is_http2) {
         auto made = std::make_unique<h2_connection>(std::move(*opened), self->scratch_);
         const auto greeted = co_await made->prepare();
-        if (!greeted) co_return greeted.error();
+        if (!greeted) {
+            error failed = greeted.error();
+            if (failed.text().empty()) failed.text(where.to_string());
+            co_return failed;
+        }
         link = std::move(made);
     } else if (self->protocol_ == http::protocol::http2) {
         error other(errc::protocol_error, where.to_string() + " does not speak HTTP/2");

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <chorus/net/detail/authority_files.hpp>
+#include <chorus/net/detail/openssl_handle.hpp>
 #include <chorus/net/tls_context.hpp>
+#include <chorus/shared_new.hpp>
 
+#include <boost/asio/ssl/error.hpp>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
@@ -37,8 +40,14 @@ CHORUS_DECL std::string take_openssl_reason() {
     return openssl_reason(code);
 }
 
+CHORUS_DECL bool wants_other_certificate(const boost::system::error_code& failure) noexcept {
+    if (failure.category() != boost::asio::error::get_ssl_category()) return false;
+    const int alert = ERR_GET_REASON(static_cast<unsigned long>(failure.value())) - SSL_AD_REASON_OFFSET;
+    return alert == SSL_AD_CERTIFICATE_REQUIRED || (alert >= SSL_AD_BAD_CERTIFICATE && alert <= SSL_AD_ACCESS_DENIED);
+}
+
 CHORUS_DECL std::string name_of(const X509_NAME* name) {
-    const std::unique_ptr<BIO, void (*)(BIO*)> memory(BIO_new(BIO_s_mem()), &BIO_free_all);
+    const handle<BIO, BIO_free_all> memory(BIO_new(BIO_s_mem()));
     if (!memory || !name || X509_NAME_print_ex(memory.get(), name, 0, XN_FLAG_RFC2253 & ~ASN1_STRFLGS_ESC_MSB) < 0) {
         return {};
     }
@@ -154,7 +163,7 @@ CHORUS_DECL tls_context::tls_context(std::shared_ptr<ssl_ctx_st> handle,
 /// Builds a context option by option.
 struct tls_context::maker {
     using pem = tls_options::pem;
-    using certificate = std::unique_ptr<X509, void (*)(X509*)>;
+    using certificate = detail::handle<X509, X509_free>;
 
     const tls_options& options;
     SSL_CTX* context;
@@ -175,7 +184,7 @@ struct tls_context::maker {
     static result<std::string> load(const pem& source) {
         if (source.path.empty()) return source.text;
         errno = 0;
-        const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(source.path.c_str(), "rb"), &std::fclose);
+        const detail::handle<std::FILE, std::fclose> file(std::fopen(source.path.c_str(), "rb"));
         std::string text;
         char block[4096];
         while (const std::size_t count = file ? std::fread(block, 1, sizeof block, file.get()) : 0) {
@@ -193,11 +202,10 @@ struct tls_context::maker {
         auto text = load(source);
         if (!text) return text.error();
         ERR_clear_error();
-        const std::unique_ptr<BIO, void (*)(BIO*)> memory(BIO_new_mem_buf(text->data(), static_cast<int>(text->size())),
-                                                          &BIO_free_all);
+        const detail::handle<BIO, BIO_free_all> memory(BIO_new_mem_buf(text->data(), static_cast<int>(text->size())));
         std::vector<certificate> found;
         while (X509* next = PEM_read_bio_X509_AUX(memory.get(), nullptr, &no_pass_phrase, nullptr)) {
-            found.emplace_back(next, &X509_free);
+            found.emplace_back(next);
         }
         // "No start line" is how the end of the text looks.
         if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) {
@@ -255,10 +263,9 @@ struct tls_context::maker {
             return refuse(options.key_, "it holds no private key in PEM format");
         }
         ERR_clear_error();
-        const std::unique_ptr<BIO, void (*)(BIO*)> memory(BIO_new_mem_buf(text->data(), static_cast<int>(text->size())),
-                                                          &BIO_free_all);
-        const std::unique_ptr<EVP_PKEY, void (*)(EVP_PKEY*)> key(
-            PEM_read_bio_PrivateKey(memory.get(), nullptr, &no_pass_phrase, nullptr), &EVP_PKEY_free);
+        const detail::handle<BIO, BIO_free_all> memory(BIO_new_mem_buf(text->data(), static_cast<int>(text->size())));
+        const detail::handle<EVP_PKEY, EVP_PKEY_free> key(
+            PEM_read_bio_PrivateKey(memory.get(), nullptr, &no_pass_phrase, nullptr));
         // Fails too when the key is not the certificate's.
         if (!key || SSL_CTX_use_PrivateKey(context, key.get()) != 1) {
             return refuse(options.key_, detail::take_openssl_reason());
@@ -333,10 +340,16 @@ struct tls_context::maker {
         return {};
     }
 
-    static result<std::shared_ptr<SSL_CTX>> make(const SSL_METHOD* method) {
+    struct owner {
+        detail::handle<SSL_CTX, SSL_CTX_free> context;
+        std::string alpn;  // OpenSSL keeps a pointer to a server's protocols
+    };
+
+    static result<std::shared_ptr<owner>> make(const SSL_METHOD* method) {
         ERR_clear_error();
-        std::shared_ptr<SSL_CTX> made(SSL_CTX_new(method), [](SSL_CTX* context) { SSL_CTX_free(context); });
-        if (!made) {
+        auto made = chorus::detail::shared_new<owner>();
+        made->context = detail::handle<SSL_CTX, SSL_CTX_free>(SSL_CTX_new(method));
+        if (!made->context) {
             error failure(errc::tls_failed);
             failure.phase(phase::tls).cause(detail::take_openssl_reason());
             return failure;
@@ -348,24 +361,21 @@ struct tls_context::maker {
 CHORUS_DECL result<tls_context> tls_context::client(const tls_options& options) {
     auto made = maker::make(TLS_client_method());
     if (!made) return made.error();
-    if (auto done = maker{options, made->get()}.configure_client(); !done) return done.error();
+    SSL_CTX* const context = (*made)->context.get();
+    if (auto done = maker{options, context}.configure_client(); !done) return done.error();
     ERR_clear_error();
-    return tls_context(std::move(*made), std::make_shared<tls_session_cache>(options.session_cache_size_));
+    return tls_context(std::shared_ptr<SSL_CTX>(std::move(*made), context),
+                       chorus::detail::shared_new<tls_session_cache>(options.session_cache_size_));
 }
 
 CHORUS_DECL result<tls_context> tls_context::server(const tls_options& options) {
     auto made = maker::make(TLS_server_method());
     if (!made) return made.error();
-    // OpenSSL keeps a pointer to the protocols: they live as long as the handle does.
-    struct owner {
-        std::shared_ptr<SSL_CTX> context;
-        std::string alpn;
-    };
-    auto owned = std::make_shared<owner>(owner{std::move(*made), {}});
-    if (auto done = maker{options, owned->context.get()}.configure_server(owned->alpn); !done) return done.error();
+    SSL_CTX* const context = (*made)->context.get();
+    if (auto done = maker{options, context}.configure_server((*made)->alpn); !done) return done.error();
     ERR_clear_error();
-    std::shared_ptr<SSL_CTX> handle(owned, owned->context.get());
-    return tls_context(std::move(handle), std::make_shared<tls_session_cache>(0));
+    return tls_context(std::shared_ptr<SSL_CTX>(std::move(*made), context),
+                       chorus::detail::shared_new<tls_session_cache>(0u));
 }
 
 }  // namespace chorus::net

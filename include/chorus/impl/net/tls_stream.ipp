@@ -78,7 +78,7 @@ struct tls_stream::bio {
     }
 };
 
-CHORUS_DECL void tls_stream::ssl_deleter::operator()(ssl_st* connection) const noexcept {
+CHORUS_DECL void detail::discard_connection(ssl_st* connection) noexcept {
     // Without this OpenSSL takes a connection that was dropped for a failed one and spoils its session.
     SSL_set_shutdown(connection, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
     SSL_free(connection);
@@ -87,7 +87,7 @@ CHORUS_DECL void tls_stream::ssl_deleter::operator()(ssl_st* connection) const n
 CHORUS_DECL tls_stream::tls_stream(asio::ip::tcp::socket socket, tls_context context)
     : socket_(std::move(socket)), context_(std::move(context)) {
     ERR_clear_error();
-    ssl_.reset(SSL_new(context_.native_handle()));
+    ssl_ = detail::handle<ssl_st, detail::discard_connection>(SSL_new(context_.native_handle()));
     BIO* end = ssl_ ? BIO_new(bio::method()) : nullptr;
     if (!end) {
         const boost::system::error_code code(static_cast<int>(ERR_get_error()), asio::error::get_ssl_category());

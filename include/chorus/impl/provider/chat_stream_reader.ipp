@@ -21,12 +21,13 @@ CHORUS_DECL error in_stream(error failure, std::string_view request_id) {
 
 CHORUS_DECL chat_stream_reader::chat_stream_reader(const provider& api, http::response head, chat_event_options wanted,
                                                    std::chrono::system_clock::time_point received_at,
-                                                   std::size_t most_bytes)
+                                                   const http::limits& caps)
     : api_(api),
       head_(std::move(head)),
       wanted_(wanted),
       received_at_(received_at),
-      most_bytes_(most_bytes),
+      most_bytes_(caps.body_bytes),
+      stream_bytes_left_(caps.stream_bytes),
       kind_(is_success() ? body_kind::unknown : body_kind::whole),
       accumulator_(wanted) {}
 
@@ -49,6 +50,11 @@ CHORUS_DECL chat_stream_reader::body_kind chat_stream_reader::kind_of(std::strin
 }
 
 CHORUS_DECL result<void> chat_stream_reader::take_events(std::string_view bytes) {
+    if (bytes.size() > stream_bytes_left_) {
+        return detail::in_stream(error(errc::body_too_large, "the stream exceeds the limit on its bytes"),
+                                 request_id());
+    }
+    stream_bytes_left_ -= bytes.size();
     events_.feed(bytes);
     for (sse::event next; !is_complete_;) {
         switch (events_.next(next)) {
