@@ -37,6 +37,7 @@ class decoder {
  public:
     static constexpr std::size_t usual_limit_bytes = 16 * 1024 * 1024;
 
+    /// The limit holds for the data of an event and the line behind it, whatever field or comment it is.
     explicit decoder(std::size_t most_event_bytes = usual_limit_bytes) noexcept : limit_(most_event_bytes) {}
 
     /// Gives the next bytes, when `next` has used up the last ones.
@@ -67,7 +68,7 @@ class decoder {
     void forget_dispatched() noexcept;
     bool dispatch(event& out);
     std::string_view repaired(std::string_view text);
-    bool is_too_large(std::size_t more) noexcept;
+    bool is_too_large(std::size_t line) noexcept;
 
     std::size_t limit_;
     // What is left of the bytes fed, and where its next line ends of either kind are: each byte is searched once.

@@ -74,10 +74,10 @@ CHORUS_DECL std::string_view decoder::without_mark(std::string_view line) noexce
     return line;
 }
 
-/// Whether more data would pass the limit.
-CHORUS_DECL bool decoder::is_too_large(std::size_t more) noexcept {
+/// Whether a line of this length would pass the limit, beside the data before it.
+CHORUS_DECL bool decoder::is_too_large(std::size_t line) noexcept {
     const std::size_t held = has_data_ ? (is_data_own_ ? data_.size() : data_view_.size()) : 0;
-    if (held + more <= limit_) return false;
+    if (held + line <= limit_) return false;
     failure_ = error(errc::body_too_large, "an event of the stream exceeds " + std::to_string(limit_) + " bytes");
     failure_.phase(phase::read);
     return true;
@@ -99,9 +99,11 @@ CHORUS_DECL bool decoder::take_line(std::string_view& line) {
     }
     const char* const stop = find_line_end();
     const std::string_view piece(next_, static_cast<std::size_t>(stop - next_));
+    // Before it is known what the line is, so that all lines are measured alike, whole ones and those that are cut.
+    if (!piece.empty() && is_too_large(line_.size() + piece.size())) return false;
     if (stop == end_) {
         next_ = end_;
-        if (!is_too_large(line_.size() + piece.size())) line_.append(piece);
+        line_.append(piece);
         return false;
     }
     skips_lf_ = *stop == '\r';
@@ -109,7 +111,6 @@ CHORUS_DECL bool decoder::take_line(std::string_view& line) {
     if (line_.empty()) {
         line = piece;
     } else {
-        if (is_too_large(line_.size() + piece.size())) return false;
         line = line_.append(piece);
         is_line_kept_ = true;
     }
@@ -137,7 +138,7 @@ CHORUS_DECL void decoder::take_field(std::string_view line) {
 }
 
 CHORUS_DECL void decoder::add_data(std::string_view value) {
-    if (is_too_large(value.size() + 1)) return;
+    // A line of data is longer than what it adds, and has been measured.
     if (!has_data_) {
         has_data_ = true;
         data_view_ = value;
