@@ -122,6 +122,7 @@
 #include <chorus/impl/provider/responses_decode.ipp>
 #include <chorus/impl/provider/responses_encode.ipp>
 #include <chorus/impl/provider/responses_stream.ipp>
+#include <chorus/impl/read_file.ipp>
 #include <chorus/impl/routing/fallback.ipp>
 #include <chorus/impl/routing/hedged.ipp>
 #include <chorus/impl/routing/route.ipp>
@@ -130,6 +131,7 @@
 #include <chorus/impl/structured/from_json.ipp>
 #include <chorus/impl/structured/mismatch.ipp>
 #include <chorus/impl/structured/schema_builder.ipp>
+#include <chorus/impl/structured/schema_check.ipp>
 #include <chorus/impl/testing/certificates.ipp>
 #include <chorus/impl/testing/mock_anthropic.ipp>
 #include <chorus/impl/testing/mock_chat.ipp>

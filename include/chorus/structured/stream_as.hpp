@@ -9,7 +9,6 @@
 #include <chorus/error.hpp>
 #include <chorus/json/partial.hpp>
 #include <chorus/structured/complete_as.hpp>
-#include <chorus/structured/from_json.hpp>
 
 #include <memory>
 #include <optional>
@@ -27,7 +26,8 @@ namespace chorus {
 template <class T>
 class typed_stream {
  public:
-    explicit typed_stream(chat_stream answer) : state_(std::make_shared<state>(std::move(answer))) {}
+    explicit typed_stream(chat_stream answer, detail::answer_form<T> form = {})
+        : state_(std::make_shared<state>(std::move(answer), std::move(form))) {}
 
     /// Completes with the value as far as it has come, whenever more of it has; with none when the answer is complete.
     /// What is missing is as `T` is made. A text may be cut in its middle, and a number between its digits.
@@ -39,11 +39,11 @@ class typed_stream {
     awaitable<std::optional<T>> next() { return advance_or_throw(state_); }
 
     /// The whole value, when the answer is complete. Errors: as `answer_as`, which tells more than a part of it can.
-    result<structured<T>> answer() const { return answer_as<T>(state_->answer.accumulated()); }
+    result<structured<T>> answer() const { return answer_as<T>(state_->answer.accumulated(), state_->form); }
 
  private:
     struct state {
-        explicit state(chat_stream source) : answer(std::move(source)) {}
+        state(chat_stream source, detail::answer_form<T> wanted) : answer(std::move(source)), form(std::move(wanted)) {}
 
         /// Whether the event brought more of the text.
         bool take(const chat_event& event) {
@@ -54,6 +54,7 @@ class typed_stream {
         }
 
         chat_stream answer;
+        detail::answer_form<T> form;
         json::partial text{json::code_fence::tolerated};
     };
 
@@ -67,7 +68,7 @@ class typed_stream {
             for (chat_event more; self->answer.poll(more);) has_grown |= self->take(more);
             if (self->text.failed()) co_return self->text.failure();
             if (!has_grown) continue;
-            auto value = partial_from_json_text<T>(self->text.completed());
+            auto value = self->form.read_part(self->text.completed());
             if (!value) co_return value.error();
             co_return std::optional<T>(std::move(*value));
         }
@@ -81,11 +82,12 @@ class typed_stream {
     std::shared_ptr<state> state_;
 };
 
-/// Asks for a value of a described struct, as `complete_as`, and gives it while it is written.
+/// Asks for a value of a described struct, or for JSON of a schema, as `complete_as`, and gives it while it is written.
+/// JSON is checked against its schema when it is whole, by `answer`.
 template <class T>
 typed_stream<T> stream_as(client& llm, chat_request request) {
-    detail::ask_for<T>(request);
-    return typed_stream<T>(llm.stream(std::move(request)));
+    detail::answer_form<T> form(request);
+    return typed_stream<T>(llm.stream(std::move(request)), std::move(form));
 }
 
 }  // namespace chorus

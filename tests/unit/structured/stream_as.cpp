@@ -1,10 +1,12 @@
 // Contracts of a value that fills up: what is given when, and what the end says.
+#include <chorus/provider/anthropic.hpp>
 #include <chorus/provider/openai.hpp>
 #include <chorus/structured/stream_as.hpp>
 #include <chorus/testing/fake_transport.hpp>
 #include <chorus/testing/gtest.hpp>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <memory>
 #include <string>
@@ -103,6 +105,68 @@ CHORUS_TEST(stream_as, says_at_once_what_is_no_json_and_what_does_not_fit) {
     CO_ASSERT_FALSE(wrong);
     EXPECT_EQ(wrong.error(), errc::schema_mismatch);
     EXPECT_EQ(wrong.error().param(), "$.name");
+}
+
+struct bad_end {
+    std::shared_ptr<const provider> api;
+    std::vector<std::string> events;
+    errc expected;
+    std::string_view words;
+};
+std::vector<bad_end> bad_ends() {
+    const std::string end(openai_end);
+    const std::string half = openai_text_event(R"({\"name\": \"A)");
+    const std::string whole = openai_text_event(R"({\"name\": \"Ada\"})");
+    const std::string refused = R"(data: {"choices":[{"index":0,"delta":{"refusal":"I cannot."}}]})"
+                                "\n\n";
+    const std::string claude_end =
+        "data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"refusal\",\"stop_details\":"
+        "{\"explanation\":\"Private.\"}}}\n\ndata: {\"type\":\"message_stop\"}\n\n";
+    const auto gpt = openai(&no_environment).api_key("k").make();
+    const auto claude = anthropic(&no_environment).api_key("k").make();
+    return {
+        {gpt, {refused, openai_finish_event(), end}, errc::refused_by_model, "I cannot."},
+        {gpt, {half, openai_finish_event("length"), end}, errc::cut_off, ""},
+        {gpt, {whole, openai_finish_event("length"), end}, errc::cut_off, ""},
+        {gpt, {whole, openai_finish_event("model_length"), end}, errc::cut_off, ""},
+        {gpt, {half, openai_finish_event("content_filter"), end}, errc::content_filtered, ""},
+        {claude,
+         {"data: {\"type\":\"message_start\",\"message\":{}}\n\n", claude_end},
+         errc::refused_by_model,
+         "Private."},
+    };
+}
+
+CHORUS_TEST(stream_as, tells_at_the_end_why_there_is_no_whole_answer) {
+    for (const bad_end& row : bad_ends()) {
+        client llm(get_executor(), row.api, sending(row.events));
+        auto answer = stream_as<sample::person>(llm, question());
+        for (;;) {
+            const auto value = co_await answer.try_next();
+            CO_ASSERT_TRUE(value) << value.error().message();
+            if (!*value) break;
+        }
+        const auto found = answer.answer();
+        CO_ASSERT_FALSE(found) << row.words;
+        EXPECT_EQ(found.error(), row.expected) << found.error().message();
+        EXPECT_EQ(found.error().text(), row.words);
+        CO_ASSERT_TRUE(found.error().partial());
+    }
+}
+
+CHORUS_TEST(stream_as, gives_json_of_a_schema_as_it_grows_and_checks_the_whole) {
+    const auto server =
+        sending({openai_text_event(R"({\"name\": )"), openai_text_event("3"), openai_text_event("}"), the_end});
+    auto llm = client_of(get_executor(), server);
+    const nlohmann::json schema = {{"properties", {{"name", {{"type", "string"}}}}}};
+    auto answer = stream_as<nlohmann::json>(llm, question().response_format(response_format::json_schema("p", schema)));
+    nlohmann::json last;
+    for (auto value = co_await answer.next(); value; value = co_await answer.next()) last = *value;
+    EXPECT_EQ(last, nlohmann::json({{"name", 3}}));
+    const auto whole = answer.answer();
+    CO_ASSERT_FALSE(whole);
+    EXPECT_EQ(whole.error(), errc::schema_mismatch);
+    EXPECT_EQ(whole.error().param(), "$.name");
 }
 
 CHORUS_TEST(stream_as, ends_a_stream_that_was_cut_off_with_an_error) {
