@@ -1,15 +1,17 @@
 // A conversation on the terminal: answers appear as they are written, thinking is dimmed, Ctrl-C ends an answer and not
 // the conversation, Ctrl-D ends the program.
-//   chat [--provider NAME] [--model NAME] [--mock] [--http2]
-// The provider is openai (the default), responses (OpenAI's other API), anthropic, ollama, groq, deepseek, openrouter,
-// mistral or gemini; its key comes from the environment. --mock talks to a mock server of its own, which repeats what it
-// is told.
+//   chat [--provider NAME] [--base-url URL] [--model NAME] [--mock] [--http2]
+// The provider is openai (the default), responses (OpenAI's other API), anthropic, azure, ollama, vllm, llama_cpp,
+// lm_studio, groq, deepseek, openrouter, mistral, gemini, or compatible (any server of OpenAI's format, at the base
+// URL); its key comes from the environment. --mock talks to a mock server of its own, which thinks for a moment and
+// repeats what it is told.
 #include <chorus/chorus.hpp>
 #include <chorus/testing/mock_server_thread.hpp>
 
 #include <boost/asio/signal_set.hpp>
 
 #include <csignal>
+#include <cstdlib>
 #include <functional>
 #include <iostream>
 #include <map>
@@ -26,6 +28,7 @@ namespace {
 
 struct settings {
     std::string provider = "openai";
+    std::string base_url = {};  // empty: the provider's own
     std::string model = "gpt-4o-mini";
     bool mock = false;
     bool http2 = false;
@@ -41,6 +44,8 @@ settings parse(int count, char** words) {
         };
         if (word == "--provider") {
             wanted.provider = value();
+        } else if (word == "--base-url") {
+            wanted.base_url = value();
         } else if (word == "--model") {
             wanted.model = value();
         } else if (word == "--mock") {
@@ -54,22 +59,41 @@ settings parse(int count, char** words) {
     return wanted;
 }
 
+using provider_pointer = std::shared_ptr<const chorus::provider>;
+
+// A server of OpenAI's format, at its own URL unless another is given.
+provider_pointer at(const std::string& url, chorus::compatible server) {
+    return url.empty() ? server.make() : server.base_url(url).make();
+}
+
+// Azure has no URL of its own; without a version in OPENAI_API_VERSION it is the API that needs none.
+provider_pointer azure_at(const std::string& url) {
+    chorus::azure resource;
+    if (!url.empty()) resource.endpoint(url);
+    return resource.v1(std::getenv("OPENAI_API_VERSION") == nullptr).make();
+}
+
 // The one line that differs from provider to provider.
-std::shared_ptr<const chorus::provider> provider_of(const std::string& name) {
-    static const std::map<std::string, std::function<std::shared_ptr<const chorus::provider>()>> known = {
-        {"openai", [] { return chorus::openai().make(); }},
-        {"responses", [] { return chorus::openai_responses(); }},
-        {"anthropic", [] { return chorus::anthropic().make(); }},
-        {"ollama", [] { return chorus::ollama().make(); }},
-        {"groq", [] { return chorus::groq().make(); }},
-        {"deepseek", [] { return chorus::deepseek().make(); }},
-        {"mistral", [] { return chorus::mistral().make(); }},
-        {"openrouter", [] { return chorus::openrouter().make(); }},
-        {"gemini", [] { return chorus::gemini().make(); }},
+provider_pointer provider_of(const std::string& name, const std::string& url) {
+    static const std::map<std::string, std::function<provider_pointer(const std::string&)>> known = {
+        {"openai", [](const auto& url) { return chorus::openai().base_url(url).make(); }},
+        {"responses", [](const auto& url) { return chorus::openai_responses(chorus::openai().base_url(url)); }},
+        {"anthropic", [](const auto& url) { return chorus::anthropic().base_url(url).make(); }},
+        {"azure", [](const auto& url) { return azure_at(url); }},
+        {"ollama", [](const auto& url) { return at(url, chorus::ollama()); }},
+        {"vllm", [](const auto& url) { return at(url, chorus::vllm()); }},
+        {"llama_cpp", [](const auto& url) { return at(url, chorus::llama_cpp()); }},
+        {"lm_studio", [](const auto& url) { return at(url, chorus::lm_studio()); }},
+        {"groq", [](const auto& url) { return at(url, chorus::groq()); }},
+        {"deepseek", [](const auto& url) { return at(url, chorus::deepseek()); }},
+        {"mistral", [](const auto& url) { return at(url, chorus::mistral()); }},
+        {"openrouter", [](const auto& url) { return at(url, chorus::openrouter()); }},
+        {"gemini", [](const auto& url) { return at(url, chorus::gemini()); }},
+        {"compatible", [](const auto& url) { return chorus::compatible(url).make(); }},
     };
     const auto found = known.find(name);
     if (found == known.end()) throw std::invalid_argument("there is no provider " + name);
-    return found->second();
+    return found->second(url);
 }
 
 // What is dim on a terminal is plain in a file.
@@ -86,21 +110,29 @@ using outcome = chorus::result<chorus::chat_response>;
 
 chorus::awaitable<outcome> show(chorus::chat_stream answer) {
     bool was_thinking = false;
-    const auto show_event = [&was_thinking](const chorus::chat_event& event) {
+    const auto say = [&was_thinking](std::string_view text) {
+        if (std::exchange(was_thinking, false)) std::cout << '\n';
+        print(text, false);
+    };
+    const auto show_event = [&](const chorus::chat_event& event) {
         if (const auto* thought = std::get_if<chorus::reasoning_event>(&event)) {
             print(thought->text, true);
             was_thinking = true;
         } else if (const auto* piece = std::get_if<chorus::text_event>(&event)) {
-            if (std::exchange(was_thinking, false)) std::cout << '\n';
-            print(piece->text, false);
+            say(piece->text);
         } else if (const auto* refused = std::get_if<chorus::refusal_event>(&event)) {
-            print(refused->text, false);
+            say(refused->text);
         }
     };
     co_return co_await answer.try_for_each(show_event);
 }
 
-// Ctrl-C cancels the answer that is being written. There may be none.
+void prompt() {
+    print("> ", true);
+}
+
+// Ctrl-C cancels the answer that is being written. Where there is none, the terminal has dropped the line that was being
+// typed, and another begins.
 class interruption {
  public:
     explicit interruption(const chorus::executor& here) : signals_(here, SIGINT) { listen(); }
@@ -110,7 +142,12 @@ class interruption {
     void listen() {
         signals_.async_wait([this](const boost::system::error_code& failure, int) {
             if (failure) return;
-            if (answer_ != nullptr) answer_->cancel();
+            if (answer_ != nullptr) {
+                answer_->cancel();
+            } else {
+                std::cout << '\n';
+                prompt();
+            }
             listen();
         });
     }
@@ -119,20 +156,27 @@ class interruption {
     chorus::task<outcome>* answer_ = nullptr;
 };
 
-// An answer that Ctrl-C ends early stays in the conversation as far as it came.
-chorus::awaitable<void> answer(chorus::client& llm, chorus::chat_request& conversation, interruption& ctrl_c) {
-    auto showing = co_await chorus::spawn(show(llm.stream(conversation)));
+// Adds a question and its answer to the conversation. An answer that Ctrl-C or a failure ends early stays in it as far
+// as it came; a question without any answer does not, because two in a row are no conversation.
+chorus::awaitable<void> answer(chorus::client& llm, chorus::chat_request& conversation, std::string question,
+                               interruption& ctrl_c) {
+    chorus::chat_request asked = conversation;
+    asked.user(std::move(question));
+    auto showing = co_await chorus::spawn(show(llm.stream(asked)));
     ctrl_c.cancels(&showing);
     const auto whole = co_await showing.join();
     ctrl_c.cancels(nullptr);
     std::cout << '\n';
+    if (!whole && whole.error() != chorus::condition::cancelled) std::cout << '[' << whole.error().message() << "]\n";
     if (whole) {
-        if (!whole->choices().empty()) conversation.add(whole->choices().front().message.to_message());
-        co_return;
+        if (whole->choices().empty()) co_return;
+        asked.add(whole->choices().front().message.to_message());
+    } else {
+        const chorus::chat_response* const part = whole.error().partial();
+        if (part == nullptr || part->text().empty()) co_return;
+        asked.assistant(part->text());
     }
-    const chorus::chat_response* const part = whole.error().partial();
-    if (part != nullptr && !part->text().empty()) conversation.assistant(part->text());
-    if (whole.error() != chorus::condition::cancelled) std::cout << '[' << whole.error().message() << "]\n";
+    conversation = std::move(asked);
 }
 
 // Reading from a terminal blocks: not on the loop.
@@ -149,10 +193,14 @@ chorus::awaitable<void> co_main(settings wanted) {
     std::optional<chorus::testing::mock_server_thread> server;
     std::shared_ptr<const chorus::provider> api;
     if (wanted.mock) {
-        server.emplace(chorus::testing::mock_options().plain().http2().stream_interval(std::chrono::milliseconds(5)));
+        server.emplace(chorus::testing::mock_options()
+                           .plain()
+                           .http2()
+                           .stream_interval(std::chrono::milliseconds(5))
+                           .thinking("Let me see what was said."));
         api = chorus::openai().base_url(server->base_url()).api_key("").make();
     } else {
-        api = provider_of(wanted.provider);
+        api = provider_of(wanted.provider, wanted.base_url);
     }
     const auto here = co_await chorus::this_coro::executor;
     const auto protocol = wanted.http2 ? chorus::http::protocol::http2 : chorus::http::protocol::negotiate;
@@ -161,12 +209,11 @@ chorus::awaitable<void> co_main(settings wanted) {
 
     chorus::chat_request conversation(wanted.model);
     for (;;) {
-        print("> ", true);
+        prompt();
         const auto line = co_await read_line();
         if (!line) break;
         if (line->empty()) continue;
-        conversation.user(*line);
-        co_await answer(llm, conversation, ctrl_c);
+        co_await answer(llm, conversation, *line, ctrl_c);
     }
     std::cout << '\n' << conversation.messages().size() << " messages\n";
 }

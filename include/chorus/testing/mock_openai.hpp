@@ -28,6 +28,8 @@ class mock_openai {
     mock_openai& api_key(std::string_view key);
     /// Pads each completion with a field `padding` to at least this many bytes.
     mock_openai& body_bytes(std::size_t bytes);
+    /// What each chat completion has as `reasoning_content` before its text; empty has none.
+    mock_openai& thinking(std::string_view text);
     /// How the text of a streamed completion is divided.
     mock_openai& portions(mock_portions value) noexcept;
 
@@ -47,6 +49,7 @@ class mock_openai {
 
     std::string authorization_;
     std::size_t body_bytes_ = 900;
+    std::string thinking_;
     mock_portions portions_;
     http::headers completion_headers_;
     http::headers stream_headers_;
@@ -57,12 +60,12 @@ class mock_openai {
 
 /// Appends a whole chat completion, padded to at least `min_bytes`.
 void append_completion(std::string& out, std::string_view id, std::string_view model, std::string_view prompt,
-                       std::string_view text, std::size_t min_bytes = 0);
+                       std::string_view text, std::size_t min_bytes = 0, std::string_view thinking = {});
 
-/// The events of a streamed chat completion, one a piece: the role, the portions of the text, the finish, the usage if
-/// that is included, and `[DONE]`.
+/// The events of a streamed chat completion, one a piece: the role, the words of the thinking, the portions of the text,
+/// the finish, the usage if that is included, and `[DONE]`.
 std::unique_ptr<mock_piece_source> openai_events(std::string_view id, std::string_view model, std::string_view prompt,
-                                                 mock_text text, bool include_usage);
+                                                 mock_text text, bool include_usage, std::string_view thinking = {});
 
 }  // namespace chorus::testing
 

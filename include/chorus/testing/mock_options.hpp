@@ -31,6 +31,8 @@ class mock_options {
     mock_options& latency(std::chrono::nanoseconds value) { return set(&values::latency, mock_latency::fixed(value)); }
     /// The least size of the body of a completion.
     mock_options& body_bytes(std::size_t value) { return set(&values::body_bytes, value); }
+    /// Thinking that chat completions begin with, as `reasoning_content`, the name that most servers give it.
+    mock_options& thinking(std::string value) { return set(&values::thinking, std::move(value)); }
     /// The time between the events of a stream; 0 sends them as fast as the client takes them.
     mock_options& stream_interval(std::chrono::nanoseconds value) { return set(&values::stream_interval, value); }
     /// How many events with text an answer has that is streamed by default: its text then repeats itself, blanks
@@ -64,6 +66,7 @@ class mock_options {
         std::string api_key = {};
         mock_latency latency = {};
         std::size_t body_bytes = 900;
+        std::string thinking = {};
         std::chrono::nanoseconds stream_interval{0};
         std::size_t stream_chunks = 0;
         std::size_t stream_chunk_bytes = 0;

@@ -166,6 +166,26 @@ TEST(mock_openai, streams_a_word_a_chunk_from_the_role_to_done) {
     EXPECT_TRUE(finish["delta"].empty());
 }
 
+TEST(mock_openai, thinks_before_it_answers_if_it_is_told_to) {
+    const std::string messages = R"("messages":[{"role":"user","content":"hi"}])";
+    mock_openai server;
+    server.thinking("Well, well.");
+    const json whole = json::parse(answer(server, post(R"({"model":"m",)" + messages + "}")).body);
+    EXPECT_EQ(whole["choices"][0]["message"]["reasoning_content"], "Well, well.");
+    mock_reply reply = answer(server, post(R"({"model":"m","stream":true,)" + messages + "}"));
+    std::string order;
+    std::string thinking;
+    for (const std::string& data : events(reply)) {
+        if (data == "[DONE]") break;
+        const json delta = json::parse(data)["choices"][0]["delta"];
+        order += delta.contains("reasoning_content") ? 't' : delta.contains("role") ? 'r' : delta.empty() ? 'f' : 'c';
+        thinking += delta.value("reasoning_content", "");
+    }
+    EXPECT_EQ(order, "rttccf");
+    EXPECT_EQ(thinking, "Well, well.");
+    EXPECT_FALSE(json::parse(answer(post(hello)).body)["choices"][0]["message"].contains("reasoning_content"));
+}
+
 TEST(mock_openai, includes_the_usage_if_asked_and_it_is_that_of_the_whole_completion) {
     const std::string messages = R"("messages":[{"role":"user","content":"how are you"}])";
     mock_reply reply =

@@ -52,8 +52,11 @@ CHORUS_DECL void append_openai_usage(json::writer& json, std::size_t prompt_toke
 class openai_event_source final : public mock_piece_source {
  public:
     openai_event_source(std::string_view id, std::string_view model, std::size_t prompt_tokens, mock_text text,
-                        bool include_usage)
-        : text_(std::move(text)), prompt_tokens_(prompt_tokens), include_usage_(include_usage) {
+                        bool include_usage, std::string_view thinking)
+        : thinking_(std::string(thinking)),
+          text_(std::move(text)),
+          prompt_tokens_(prompt_tokens),
+          include_usage_(include_usage) {
         head_ = "data: ";
         json::writer json(head_);
         json.begin_object().member("id", id).member("object", "chat.completion.chunk");
@@ -70,12 +73,15 @@ class openai_event_source final : public mock_piece_source {
                 out += R"({"index":0,"delta":{"role":"assistant","content":"","refusal":null},"logprobs":null,)"
                        R"("finish_reason":null}],"service_tier":"default","system_fingerprint":"fp_mock")";
                 out.append(usage_null()).append("}\n\n");
-                next_ = text_.is_over() ? stage::finish : stage::text;
+                next_ = thinking_.is_over() ? first_of_text() : stage::thinking;
+                return true;
+            case stage::thinking:
+                thinking_.append_event(out, head_.substr(0, text_at_) + R"({"index":0,"delta":{"reasoning_content":)",
+                                       after_text());
+                if (thinking_.is_over()) next_ = first_of_text();
                 return true;
             case stage::text:
-                text_.append_event(out, head_,
-                                   include_usage_ ? R"(},"logprobs":null,"finish_reason":null}],"usage":null})"
-                                                  : R"(},"logprobs":null,"finish_reason":null}]})");
+                text_.append_event(out, head_, after_text());
                 if (text_.is_over()) next_ = stage::finish;
                 return true;
             case stage::finish:
@@ -101,13 +107,19 @@ class openai_event_source final : public mock_piece_source {
     }
 
  private:
-    enum class stage : std::uint8_t { role, text, finish, usage, done };
+    enum class stage : std::uint8_t { role, thinking, text, finish, usage, done };
+    stage first_of_text() const noexcept { return text_.is_over() ? stage::finish : stage::text; }
+    std::string_view after_text() const noexcept {
+        return include_usage_ ? R"(},"logprobs":null,"finish_reason":null}],"usage":null})"
+                              : R"(},"logprobs":null,"finish_reason":null}]})";
+    }
     std::string_view usage_null() const noexcept {
         return include_usage_ ? std::string_view(R"(,"usage":null)") : std::string_view();
     }
 
     std::string head_;     // what every event begins with, those with text as a whole
     std::size_t text_at_;  // where events without text leave it
+    mock_text thinking_;
     mock_text text_;
     std::size_t prompt_tokens_;
     bool include_usage_;
@@ -140,6 +152,11 @@ CHORUS_DECL mock_openai& mock_openai::api_key(std::string_view key) {
 
 CHORUS_DECL mock_openai& mock_openai::body_bytes(std::size_t bytes) {
     body_bytes_ = bytes;
+    return *this;
+}
+
+CHORUS_DECL mock_openai& mock_openai::thinking(std::string_view text) {
+    thinking_ = text;
     return *this;
 }
 
@@ -206,12 +223,12 @@ CHORUS_DECL void mock_openai::write(const mock_completion& owed, mock_reply& rep
     if (owed.format == mock_format::responses) return write_response(owed, number, reply);
     if (owed.stream) {
         mock_text text("echo: " + owed.prompt, portions_);
-        reply.streamed().source(
-            openai_events("chatcmpl-mock" + number, owed.model, owed.prompt, std::move(text), owed.include_usage));
+        reply.streamed().source(openai_events("chatcmpl-mock" + number, owed.model, owed.prompt, std::move(text),
+                                              owed.include_usage, thinking_));
         return;
     }
     echo_.assign("echo: ").append(owed.prompt);
-    append_completion(reply.body, "chatcmpl-mock" + number, owed.model, owed.prompt, echo_, body_bytes_);
+    append_completion(reply.body, "chatcmpl-mock" + number, owed.model, owed.prompt, echo_, body_bytes_, thinking_);
 }
 
 CHORUS_DECL void mock_openai::write_response(const mock_completion& owed, const std::string& number,
@@ -226,13 +243,14 @@ CHORUS_DECL void mock_openai::write_response(const mock_completion& owed, const 
 
 CHORUS_DECL std::unique_ptr<mock_piece_source> openai_events(std::string_view id, std::string_view model,
                                                              std::string_view prompt, mock_text text,
-                                                             bool include_usage) {
-    return std::make_unique<detail::openai_event_source>(id, model, mock_tokens(prompt), std::move(text),
-                                                         include_usage);
+                                                             bool include_usage, std::string_view thinking) {
+    return std::make_unique<detail::openai_event_source>(id, model, mock_tokens(prompt), std::move(text), include_usage,
+                                                         thinking);
 }
 
 CHORUS_DECL void append_completion(std::string& out, std::string_view id, std::string_view model,
-                                   std::string_view prompt, std::string_view text, std::size_t min_bytes) {
+                                   std::string_view prompt, std::string_view text, std::size_t min_bytes,
+                                   std::string_view thinking) {
     const std::size_t start = out.size();
     const auto prompt_tokens = mock_tokens(prompt);
     const auto completion_tokens = mock_tokens(text);
@@ -240,6 +258,7 @@ CHORUS_DECL void append_completion(std::string& out, std::string_view id, std::s
     json.begin_object().member("id", id).member("object", "chat.completion").member("created", 1'700'000'000);
     json.member("model", model).key("choices").begin_array().begin_object().member("index", 0);
     json.key("message").begin_object().member("role", "assistant").member("content", text);
+    if (!thinking.empty()) json.member("reasoning_content", thinking);
     json.key("refusal").null().key("annotations").raw("[]").end_object();
     json.key("logprobs").null().member("finish_reason", "stop").end_object().end_array();
     detail::append_openai_usage(json, prompt_tokens, completion_tokens);

@@ -14,7 +14,7 @@ CHORUS_DECL mock_service::mock_service(const mock_options& options)
       record_limit_(options.get().record) {
     const mock_options::values& chosen = options.get();
     const mock_portions portions{.count = chosen.stream_chunks, .event_bytes = chosen.stream_chunk_bytes};
-    openai_.api_key(chosen.api_key).body_bytes(chosen.body_bytes).portions(portions);
+    openai_.api_key(chosen.api_key).body_bytes(chosen.body_bytes).thinking(chosen.thinking).portions(portions);
     anthropic_.api_key(chosen.api_key).body_bytes(chosen.body_bytes).portions(portions);
 }
 
