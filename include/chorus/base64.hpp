@@ -14,6 +14,9 @@ namespace chorus::detail {
 /// RFC 4648, section 4: the standard alphabet, padded.
 std::string encode_base64(std::span<const std::byte> bytes);
 
+/// The same as a data URL (RFC 2397), `data:image/png;base64,...`.
+std::string make_data_url(std::string_view media_type, std::span<const std::byte> bytes);
+
 /// How many bytes a text decodes to, from its length and its padding alone.
 std::size_t base64_decoded_size(std::string_view text) noexcept;
 

@@ -2,6 +2,7 @@
 #include <chorus/async/task.hpp>
 #include <chorus/net/http_transport.hpp>
 #include <chorus/provider/anthropic.hpp>
+#include <chorus/provider/azure.hpp>
 #include <chorus/provider/compatible.hpp>
 #include <chorus/testing/simulated_network.hpp>
 
@@ -131,16 +132,31 @@ CHORUS_TEST(pain_11, a_peer_that_takes_no_byte_of_a_request_has_its_own_too) {
 // A truncated stream is reported as success: BerriAI/litellm#40260, TanStack/ai#1447.
 CHORUS_TEST(pain_12, no_part_of_a_stream_passes_for_the_whole) {
     const std::string all = openai_stream({"One ", "two."});
+    const std::size_t begun = openai_text_event("One ").size() - 2;  // with the first text
+    const std::size_t said = begun + openai_text_event("two.").size();
     const std::size_t finished = all.rfind("data: [DONE]") - 2;  // with the line that says why the choice ended
-    for (std::size_t cut = 0; cut <= all.size(); ++cut) {
-        client llm = connect_to(get_executor(), streaming({all.substr(0, cut)}), client_options().max_attempts(1));
-        const auto whole = co_await read_stream(llm);
-        CO_ASSERT_EQ(whole.has_value(), cut >= finished) << cut;
-        if (whole) continue;
-        EXPECT_EQ(whole.error(), errc::truncated) << cut;
-        if (cut < 250) continue;
-        CO_ASSERT_NE(whole.error().partial(), nullptr);
-        EXPECT_EQ(whole.error().partial()->text().substr(0, 4), "One ");
+    const std::size_t marked = all.size() - 2;                   // with the mark, the empty line behind it aside
+    const azure deployed = azure(&no_environment).endpoint("https://llm.example").api_key("k").v1();
+    // Where the server is known to send the mark, it has to come; elsewhere a choice that has ended is enough.
+    const std::pair<std::shared_ptr<const provider>, std::size_t> rows[] = {
+        {openai(&no_environment).api_key("k").make(), marked},
+        {openai(&no_environment).api_key("k").base_url("https://eu.api.openai.com/v1").make(), marked},
+        {deployed.make(), marked},
+        {openai(&no_environment).base_url("https://llm.example/v1").make(), finished},
+        {compatible("https://llm.example/v1").make(), finished},
+        {compatible("https://llm.example/v1", openai_quirks().requires_done()).make(), marked},
+    };
+    for (const auto& [api, enough] : rows) {
+        for (std::size_t cut = 0; cut <= all.size(); ++cut) {
+            client llm(get_executor(), api, streaming({all.substr(0, cut)}), client_options().max_attempts(1));
+            const auto whole = co_await read_stream(llm);
+            CO_ASSERT_EQ(whole.has_value(), cut >= enough) << api->name() << ' ' << cut;
+            if (whole) continue;
+            EXPECT_EQ(whole.error(), errc::truncated) << cut;
+            if (cut < begun) continue;
+            CO_ASSERT_NE(whole.error().partial(), nullptr) << cut;
+            EXPECT_EQ(whole.error().partial()->text(), cut < said ? "One " : "One two.") << cut;
+        }
     }
 }
 
@@ -171,6 +187,20 @@ CHORUS_TEST(pain_13, an_error_behind_a_200_is_classed_by_its_words) {
         {R"({"error":{"message":"Busy.","type":"overloaded_error"}})", errc::overloaded},
         {R"({"error":{"message":"Slow.","type":"requests","code":"rate_limit_exceeded"}})", errc::rate_limited},
         {R"({"error":{"message":"Broke.","code":"insufficient_quota"}})", errc::quota_exhausted},
+        {R"({"error":{"message":"Broke.","code":"billing_hard_limit_reached"}})", errc::quota_exhausted},
+        {R"({"error":{"message":"Broke.","code":"credit_balance_exhausted"}})", errc::quota_exhausted},
+        {R"({"error":{"message":"Broke.","code":"organization_spend_limit_exceeded"}})", errc::quota_exhausted},
+        {R"({"error":{"message":"Broke.","code":"project_spend_limit_exceeded"}})", errc::quota_exhausted},
+        {R"({"error":{"message":"Broke.","code":"organization_usage_limit_exceeded"}})", errc::quota_exhausted},
+        {R"({"error":{"message":"Broke.","type":"enforced_spend_limit_reached"}})", errc::quota_exhausted},
+        {R"({"error":{"message":"Broke.","type":"invalid_request_error","code":"billing_hard_limit_reached"}})",
+         errc::quota_exhausted},
+        {R"({"error":{"message":"Slow.","type":"insufficient_quota","code":"rate_limit_exceeded"}})",
+         errc::rate_limited},
+        {R"({"error":{"message":"Slow.","code":"slow_down"}})", errc::rate_limited},
+        {R"({"error":{"message":"Busy.","code":"server_is_overloaded"}})", errc::overloaded},
+        {R"({"error":{"message":"Long.","code":"context_length_exceeded"}})", errc::bad_request},
+        {R"({"error":{"message":"No.","code":"content_filter"}})", errc::bad_request},
         {R"({"error":{"message":"Who?","type":"authentication_error"}})", errc::unauthenticated},
         {R"({"error":{"message":"Bad.","type":"invalid_request_error"}})", errc::bad_request},
         {R"({"error":{"message":"Upstream.","code":502}})", errc::server_error},

@@ -43,6 +43,11 @@ TEST(base64, encodes_and_decodes_the_vectors_of_the_standard) {
     }
 }
 
+TEST(base64, makes_data_urls) {
+    EXPECT_EQ(make_data_url("image/png", std::as_bytes(std::span("foob", 4))), "data:image/png;base64,Zm9vYg==");
+    EXPECT_EQ(make_data_url("a/b", {}), "data:a/b;base64,");
+}
+
 TEST(base64, decodes_without_padding) {
     for (const auto& [bytes, text] : vectors) {
         const std::string_view bare = text.substr(0, text.find('='));

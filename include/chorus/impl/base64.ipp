@@ -36,9 +36,10 @@ CHORUS_DECL std::string_view without_padding(std::string_view text) noexcept {
     return text;
 }
 
-CHORUS_DECL std::string encode_base64(std::span<const std::byte> bytes) {
-    std::string text((bytes.size() + 2) / 3 * 4, '=');
-    char* out = text.data();
+CHORUS_DECL void append_base64(std::string& text, std::span<const std::byte> bytes) {
+    const std::size_t start = text.size();
+    text.resize(start + (bytes.size() + 2) / 3 * 4, '=');
+    char* out = text.data() + start;
     for (; !bytes.empty(); bytes = bytes.subspan(bytes.size() < 3 ? bytes.size() : 3)) {
         const auto byte = [&](std::size_t i) {
             return i < bytes.size() ? std::to_integer<std::uint32_t>(bytes[i]) : 0;
@@ -48,7 +49,21 @@ CHORUS_DECL std::string encode_base64(std::span<const std::byte> bytes) {
         for (std::size_t i = 0; i < characters; ++i) out[i] = base64_alphabet[group >> (18 - 6 * i) & 63];
         out += 4;
     }
+}
+
+CHORUS_DECL std::string encode_base64(std::span<const std::byte> bytes) {
+    std::string text;
+    append_base64(text, bytes);
     return text;
+}
+
+CHORUS_DECL std::string make_data_url(std::string_view media_type, std::span<const std::byte> bytes) {
+    std::string url;
+    // Images are large: one allocation, and no copy.
+    url.reserve(media_type.size() + 16 + (bytes.size() + 2) / 3 * 4);
+    url.append("data:").append(media_type).append(";base64,");
+    append_base64(url, bytes);
+    return url;
 }
 
 CHORUS_DECL std::size_t base64_decoded_size(std::string_view text) noexcept {

@@ -20,7 +20,8 @@ enum class reasoning_echo {
 /// format. What a request says by `extra` is sent as it is, whatever is said here.
 ///
 /// Fields are named by their path in the request: a top-level one such as `seed`; `messages.name`; and the parts of
-/// messages, `messages.content.image_url`, `messages.content.input_audio`, `messages.content.file`.
+/// messages, `messages.content.image_url`, `messages.content.input_audio`, `messages.content.file`, with the mark on any
+/// of them, `messages.content.prompt_cache_breakpoint`.
 ///
 ///     chorus::openai_quirks().rename("max_completion_tokens", "max_tokens").drop("store").refuse("logprobs")
 class openai_quirks {
@@ -40,7 +41,8 @@ class openai_quirks {
     }
     /// Leaves a field or part out without a word: for what changes nothing that is worth an error.
     openai_quirks& drop(std::string name) & { return add({std::move(name), treatment::drop, {}}); }
-    /// Refuses requests that set it with `errc::invalid_argument`, before anything is sent.
+    /// Refuses requests that set it with `errc::invalid_argument`, before anything is sent. What asks for no more than
+    /// the usual, as `n(1)` and `logprobs(false)` do, is left out instead.
     openai_quirks& refuse(std::string name) & { return add({std::move(name), treatment::refuse, {}}); }
 
     /// Sends instructions of the role `developer` as `system`, for servers that know only the older name.
@@ -51,8 +53,11 @@ class openai_quirks {
         reasoning_field_ = std::move(field);
         return set(reasoning_echo_, when);
     }
-    /// Whether members that a server adds to answers and calls for its own use go back to it: `reasoning_details`
-    /// (OpenRouter), `extra_content` (Gemini). False for servers that refuse what they do not know.
+    /// Whether the server takes images by their http(s) URLs. Where it does not, such an image is refused.
+    openai_quirks& fetches_images(bool value) & { return set(fetches_images_, value); }
+    /// Whether what a server adds to answers and calls for its own use goes back to it: members of messages such as
+    /// `reasoning_details` (OpenRouter) and `extra_content` (Gemini), and parts of types that this library does not know.
+    /// False for servers that refuse what they do not know.
     openai_quirks& echo_native(bool value) & { return set(echo_native_, value); }
     /// Puts the schema of a response format beside its `type` instead of into `json_schema` (llama.cpp).
     openai_quirks& flat_schema(bool value = true) & { return set(flat_schema_, value); }
@@ -73,6 +78,7 @@ class openai_quirks {
     openai_quirks&& echo_reasoning(reasoning_echo when, std::string field = {}) && {
         return std::move(echo_reasoning(when, std::move(field)));
     }
+    openai_quirks&& fetches_images(bool value) && { return std::move(fetches_images(value)); }
     openai_quirks&& echo_native(bool value) && { return std::move(echo_native(value)); }
     openai_quirks&& flat_schema(bool value = true) && { return std::move(flat_schema(value)); }
     openai_quirks&& required_word(std::string word) && { return std::move(required_word(std::move(word))); }
@@ -89,6 +95,7 @@ class openai_quirks {
     bool is_developer_system() const noexcept { return developer_as_system_; }
     reasoning_echo when_to_echo_reasoning() const noexcept { return reasoning_echo_; }
     const std::string& reasoning_field() const noexcept { return reasoning_field_; }
+    bool is_fetching_images() const noexcept { return fetches_images_; }
     bool echoes_native() const noexcept { return echo_native_; }
     bool has_flat_schema() const noexcept { return flat_schema_; }
     const std::string& required_word() const noexcept { return required_word_; }
@@ -112,6 +119,7 @@ class openai_quirks {
     std::string reasoning_field_;
     std::string required_word_ = "required";
     reasoning_echo reasoning_echo_ = reasoning_echo::with_tool_calls;
+    bool fetches_images_ = true;
     bool echo_native_ = true;
     bool developer_as_system_ = false;
     bool flat_schema_ = false;

@@ -67,6 +67,27 @@ TEST(content, is_a_text_until_a_part_is_added) {
     EXPECT_EQ(std::get<text_part>(plain.as_parts()->front().value).text, "hello");
 }
 
+TEST(content, takes_bytes_and_ids_where_it_takes_texts) {
+    const std::string raw = "foob";
+    const auto bytes = std::as_bytes(std::span(raw));
+    const auto made = content()
+                          .image(bytes, "image/png", "low")
+                          .audio(bytes, "wav")
+                          .file("a.pdf", bytes, "application/pdf")
+                          .image_id("file-1", "high")
+                          .add({text_part{"t"}});
+    const auto& parts = *made.as_parts();
+    ASSERT_EQ(parts.size(), 5u);
+    EXPECT_EQ(std::get<image_part>(parts[0].value).url, "data:image/png;base64,Zm9vYg==");
+    EXPECT_EQ(std::get<image_part>(parts[0].value).detail, "low");
+    EXPECT_EQ(std::get<audio_part>(parts[1].value).data, "Zm9vYg==");
+    EXPECT_EQ(std::get<file_part>(parts[2].value).data, "data:application/pdf;base64,Zm9vYg==");
+    EXPECT_EQ(std::get<file_part>(parts[2].value).filename, "a.pdf");
+    EXPECT_EQ(std::get<image_part>(parts[3].value).id, "file-1");
+    EXPECT_EQ(std::get<image_part>(parts[3].value).detail, "high");
+    EXPECT_EQ(std::get<text_part>(parts[4].value).text, "t");
+}
+
 TEST(content, starts_parts_without_an_empty_text) {
     const auto parts = content().text("a").text("b").cache_breakpoint();
     ASSERT_NE(parts.as_parts(), nullptr);

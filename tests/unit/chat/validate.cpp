@@ -74,6 +74,8 @@ TEST(validate, names_the_part_that_is_wrong) {
     EXPECT_EQ(with(content().image("")), "messages[0].content[0].image_url.url");
     EXPECT_EQ(with(content().image(bad)), "messages[0].content[0].image_url.url");
     EXPECT_EQ(with(content().image("u", bad)), "messages[0].content[0].image_url.detail");
+    EXPECT_EQ(with(content().image_id(bad)), "messages[0].content[0].image_url.file_id");
+    EXPECT_EQ(with(content().image_id("f")), "");
     EXPECT_EQ(with(content().audio(bad, "wav")), "messages[0].content[0].input_audio.data");
     EXPECT_EQ(with(content().audio("QQ==", bad)), "messages[0].content[0].input_audio.format");
     EXPECT_EQ(with(content().file("")), "messages[0].content[0].file");

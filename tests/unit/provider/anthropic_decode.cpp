@@ -96,6 +96,18 @@ TEST(anthropic_decode_chat, names_why_it_stopped_as_others_do) {
     EXPECT_EQ(reason("null"), "");
 }
 
+TEST(anthropic_decode_chat, gives_a_refusal_as_one_with_its_explanation) {
+    const auto refusal = [](const std::string& end) {
+        return std::string(decoded(R"({"content":[{"type":"text","text":"Well"}],)" + end + "}").refusal());
+    };
+    EXPECT_EQ(
+        refusal(R"("stop_details":{"type":"refusal","explanation":"It is \"dangerous\"."},"stop_reason":"refusal")"),
+        "It is \"dangerous\".");
+    EXPECT_EQ(refusal(R"("stop_reason":"refusal","stop_details":null)"), "The model refused to answer.");
+    EXPECT_EQ(refusal(R"("stop_reason":"end_turn","stop_details":{"explanation":"x"})"), "");
+    EXPECT_EQ(refusal(R"("stop_reason":null)"), "");
+}
+
 TEST(anthropic_decode_chat, reads_calls) {
     const auto response = of_content(R"([{"type":"text","text":"So:"},
         {"type":"tool_use","id":"t1","name":"add","input":{"a":1, "b":"\u00e9"}},

@@ -216,6 +216,7 @@ TEST(anthropic_encode_chat, writes_every_kind_of_part) {
                                                     .image("data:image/png;base64,AAAA", "auto")
                                                     .image("DATA:Image/JPEG;name=x;BASE64,BBBB")
                                                     .image("HTTPS://x/y.png")
+                                                    .image_id("file-2", "auto")
                                                     .file("file-1")
                                                     .file("a.pdf", "data:application/pdf;base64,CCCC")
                                                     .cache_breakpoint()
@@ -228,6 +229,7 @@ TEST(anthropic_encode_chat, writes_every_kind_of_part) {
         {"type":"image","source":{"type":"base64","media_type":"image/png","data":"AAAA"}},
         {"type":"image","source":{"type":"base64","media_type":"image/jpeg","data":"BBBB"}},
         {"type":"image","source":{"type":"url","url":"HTTPS://x/y.png"}},
+        {"type":"image","source":{"type":"file","file_id":"file-2"}},
         {"type":"document","source":{"type":"file","file_id":"file-1"}},
         {"type":"document","source":{"type":"base64","media_type":"application/pdf","data":"CCCC"},
          "title":"a.pdf","cache_control":{"type":"ephemeral"}},

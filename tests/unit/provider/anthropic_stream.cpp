@@ -449,6 +449,7 @@ class generator {
         for (std::size_t count = below(6); count > 0; --count) made["content"].push_back(block(count));
         static const std::vector<std::string> reasons = {"end_turn", "tool_use", "max_tokens", "refusal", "pause_turn"};
         made["stop_reason"] = reasons[below(reasons.size())];
+        if (rarely()) made["stop_details"] = {{"type", "refusal"}, {"explanation", words()}};
         made["usage"] = {{"input_tokens", below(100)}, {"output_tokens", below(100)}, {"service_tier", "standard"}};
         if (rarely()) made["usage"]["cache_read_input_tokens"] = below(100);
         return made;
@@ -464,7 +465,8 @@ class generator {
         event({{"type", "message_start"}, {"message", head}});
         for (std::size_t index = 0; index < message["content"].size(); ++index) block(index, message["content"][index]);
         if (rarely()) event({{"type", "message_delta"}, {"delta", json::object()}, {"usage", {{"output_tokens", 3}}}});
-        const json ended{{"stop_reason", message["stop_reason"]}, {"stop_sequence", nullptr}};
+        json ended{{"stop_reason", message["stop_reason"]}, {"stop_sequence", nullptr}};
+        if (message.contains("stop_details")) ended["stop_details"] = message["stop_details"];
         event({{"type", "message_delta"}, {"delta", ended}, {"usage", message["usage"]}});
         event({{"type", "message_stop"}});
         return out_;
@@ -553,6 +555,7 @@ void expect_same(const chat_completion& got, const chat_completion& wanted) {
     const answer& right = wanted.choices[0].message;
     EXPECT_EQ(left.role, right.role);
     EXPECT_EQ(left.content, right.content);
+    EXPECT_EQ(left.refusal, right.refusal);
     EXPECT_EQ(left.reasoning, right.reasoning);
     EXPECT_EQ(left.reasoning_field, right.reasoning_field);
     EXPECT_EQ(left.tool_calls, right.tool_calls);

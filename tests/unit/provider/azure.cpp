@@ -50,6 +50,17 @@ std::string refused(const azure& options) {
     return std::string(checked.error().param());
 }
 
+TEST(azure, sends_no_thoughts_back_to_the_models_of_openai) {
+    const auto answer = message::assistant("x")
+                            .tool_calls({{"c", "function", "f", "{}", R"({"extra_content":1})"}})
+                            .reasoning("thoughts", "reasoning_content")
+                            .native({"openai", R"({"reasoning_details":[1]})"});
+    const std::string body = encoded(classic(), hello().add(answer)).body;
+    for (const char* added : {"thoughts", "extra_content", "reasoning_details"}) {
+        EXPECT_EQ(body.find(added), body.npos) << added;
+    }
+}
+
 TEST(azure, asks_the_deployment_that_bears_the_name_of_the_model) {
     const auto request = encoded(classic());
     EXPECT_EQ(request.method, "POST");

@@ -201,22 +201,55 @@ TEST(compatible_presets, take_the_same_program) {
     }
 }
 
+TEST(compatible_presets, refuse_the_parts_that_their_server_has_not) {
+    const content data = content().image("data:image/png;base64,AAAA");
+    const content address = content().image("https://x/y.png");
+    const content sound = content().audio("AAAA", "wav");
+    const content file = content().file("a.pdf", "data:application/pdf;base64,AAAA");
+    const auto path = [](const char* part) { return "messages[0].content[0]." + std::string(part); };
+    // In the order of `presets`, and of the four above: + for what is sent.
+    const std::string_view taken[] = {"+-+-", "++++", "++++", "++--", "++--", "----", "++++", "++++", "++++"};
+    std::size_t next = 0;
+    for (const preset& each : presets()) {
+        const auto refusal = [&](const content& part) { return refused(each.server, chat_request("m").user(part)); };
+        const std::string_view row = taken[next++];
+        EXPECT_EQ(refusal(data), row[0] == '+' ? "" : path("image_url")) << each.name;
+        EXPECT_EQ(refusal(address), row[1] == '+' ? "" : path(row[0] == '+' ? "image_url.url" : "image_url"))
+            << each.name;
+        EXPECT_EQ(refusal(sound), row[2] == '+' ? "" : path("input_audio")) << each.name;
+        EXPECT_EQ(refusal(file), row[3] == '+' ? "" : path("file")) << each.name;
+        EXPECT_EQ(refusal(content().image_id("file-1")), path(row[0] == '+' ? "image_url.file_id" : "image_url"))
+            << each.name;
+    }
+}
+
 TEST(compatible_presets, groq_refuses_what_the_server_answers_with_400) {
     const auto server = groq(full_environment);
     EXPECT_EQ(refused(server, hello().logprobs()), "logprobs");
     EXPECT_EQ(refused(server, hello().logprobs().top_logprobs(2)), "logprobs");
     EXPECT_EQ(refused(server, hello().logit_bias(1, 1)), "logit_bias");
     EXPECT_EQ(refused(server, hello().n(2)), "n");
+    EXPECT_EQ(refused(server, hello().n(1)), "");
+    const auto answer = message::assistant("x").native({"openai", R"({"executed_tools":[1]})"});
+    EXPECT_FALSE(body(server, hello().add(answer))["messages"][1].contains("executed_tools"));
     EXPECT_FALSE(body(server, chat_request("m").add(message::user("hi").name("bob")))["messages"][0].contains("name"));
 }
 
 TEST(compatible_presets, mistral_gets_its_own_words) {
     const auto server = mistral(full_environment);
     EXPECT_EQ(refused(server, hello().logprobs()), "logprobs");
-    const auto sent = body(server, hello().tool_choice(tool_choice::required()).store().end_user("u"));
-    EXPECT_EQ(sent["tool_choice"], "any");
-    EXPECT_FALSE(sent.contains("store"));
-    EXPECT_FALSE(sent.contains("user"));
+    EXPECT_EQ(refused(server, hello().verbosity("low")), "verbosity");
+    EXPECT_EQ(refused(server, hello().web_search()), "web_search_options");
+    EXPECT_EQ(refused(server, hello().moderation("m")), "moderation");
+    const auto sent = body(server, chat_request("m")
+                                       .user(content().text("hi").cache_breakpoint())
+                                       .tool_choice(tool_choice::required())
+                                       .store()
+                                       .end_user("u")
+                                       .prompt_cache("explicit", "30m")
+                                       .prompt_cache_retention("24h"));
+    EXPECT_EQ(sent, nlohmann::json::parse(R"({"model":"m","tool_choice":"any",
+        "messages":[{"role":"user","content":[{"type":"text","text":"hi"}]}]})"));
     std::size_t next = 0;
     const auto embeddings =
         server.make()->encode_embeddings(embedding_request("mistral-embed").input("x").dimensions(8), next);

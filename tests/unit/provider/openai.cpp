@@ -243,8 +243,12 @@ TEST(openai, asks_for_a_stream_where_it_asks_for_an_answer) {
 TEST(openai, knows_the_end_of_a_stream) {
     const auto own = openai(empty_environment).api_key("sk-1");
     EXPECT_TRUE(streamed(own, {last_chunk, "[DONE]"}));
-    EXPECT_TRUE(streamed(own, {last_chunk}));
+    EXPECT_EQ(streamed(own, {last_chunk}).error(), errc::truncated);
     EXPECT_EQ(streamed(own, {}).error(), errc::truncated);
+    // Other servers may not send the mark.
+    const auto other = openai(empty_environment).base_url("http://localhost/v1");
+    EXPECT_TRUE(streamed(other, {last_chunk}));
+    EXPECT_EQ(streamed(other, {}).error(), errc::truncated);
 }
 
 TEST(openai, sends_what_other_servers_added_to_other_servers_only) {

@@ -333,6 +333,31 @@ TEST(encode_chat, drops_and_refuses_names_and_parts_of_messages) {
     EXPECT_EQ(refused("messages.content.file"), "");
 }
 
+TEST(encode_chat, refuses_images_in_forms_that_the_server_has_not) {
+    const auto refused = [](content parts, const openai_quirks& quirks = {}) {
+        const auto body = openai_format::encode_chat(small().user(std::move(parts)), quirks);
+        return body ? "" : std::string(body.error().text());
+    };
+    EXPECT_EQ(refused(content().text("a").image_id("file-1")),
+              "messages[1].content[1].image_url.file_id is something that OpenAI's chat format has not");
+    auto no_fetching = openai_quirks().fetches_images(false);
+    EXPECT_EQ(refused(content().image("HTTPS://x/y.png"), no_fetching),
+              "messages[1].content[0].image_url.url is the address of an image, and this server takes only its bytes");
+    EXPECT_NE(refused(content().image("http://x"), no_fetching), "");
+    EXPECT_EQ(refused(content().image("data:image/png;base64,AAAA"), no_fetching), "");
+    EXPECT_EQ(refused(content().image("AAAA"), no_fetching), "");
+    EXPECT_EQ(refused(content().image("http://x"), no_fetching.fetches_images(true)), "") << "amended";
+}
+
+TEST(encode_chat, leaves_out_what_is_refused_and_asks_for_the_usual) {
+    const auto quirks = openai_quirks().refuse("n").refuse("logprobs");
+    EXPECT_EQ(openai_format::encode_chat(small().n(1).logprobs(false), quirks).value(),
+              R"({"model":"m","messages":[{"role":"user","content":"hi"}]})");
+    EXPECT_EQ(openai_format::encode_chat(small().n(2), quirks).error().param(), "n");
+    EXPECT_EQ(openai_format::encode_chat(small().logprobs(), quirks).error().param(), "logprobs");
+    EXPECT_EQ(field(small().n(1), "n"), 1);
+}
+
 TEST(encode_chat, calls_developers_system_where_they_are_unknown) {
     const auto request = chat_request("m").developer("d").user("u");
     EXPECT_EQ(encoded(request).at("messages").at(0).at("role"), "developer");

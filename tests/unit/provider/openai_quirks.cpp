@@ -15,6 +15,7 @@ TEST(openai_quirks, are_those_of_openai_itself_unless_told) {
     EXPECT_EQ(none.find("seed"), nullptr);
     EXPECT_EQ(none.required_word(), "required");
     EXPECT_TRUE(none.asks_stream_usage());
+    EXPECT_TRUE(none.is_fetching_images());
     EXPECT_FALSE(none.is_developer_system());
     EXPECT_FALSE(none.has_flat_schema());
     EXPECT_FALSE(none.is_done_required());
@@ -32,12 +33,13 @@ TEST(openai_quirks, let_the_last_word_on_a_field_hold) {
 TEST(openai_quirks, chain_on_objects_and_on_temporaries) {
     openai_quirks named;
     named.drop("a").developer_as_system().echo_reasoning(reasoning_echo::always, "thinking").echo_native(false);
-    named.flat_schema().required_word("any").stream_usage(false).requires_done();
+    named.fetches_images(false).flat_schema().required_word("any").stream_usage(false).requires_done();
     const auto chained = openai_quirks()
                              .drop("a")
                              .developer_as_system()
                              .echo_reasoning(reasoning_echo::always, "thinking")
                              .echo_native(false)
+                             .fetches_images(false)
                              .flat_schema()
                              .required_word("any")
                              .stream_usage(false)
@@ -48,6 +50,7 @@ TEST(openai_quirks, chain_on_objects_and_on_temporaries) {
         EXPECT_EQ(each.when_to_echo_reasoning(), reasoning_echo::always);
         EXPECT_EQ(each.reasoning_field(), "thinking");
         EXPECT_FALSE(each.echoes_native());
+        EXPECT_FALSE(each.is_fetching_images());
         EXPECT_TRUE(each.has_flat_schema());
         EXPECT_EQ(each.required_word(), "any");
         EXPECT_FALSE(each.asks_stream_usage());

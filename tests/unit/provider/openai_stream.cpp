@@ -1,7 +1,10 @@
 // Contracts of reading streams in the format of OpenAI and its dialects.
+#include <chorus/provider/openai_decode.hpp>
+#include <chorus/provider/openai_encode.hpp>
 #include <chorus/provider/openai_stream.hpp>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <chrono>
 #include <memory>
@@ -249,6 +252,83 @@ TEST(openai_stream, joins_the_details_of_thinking_for_the_next_request) {
         in.message().native.json,
         R"({"reasoning_details":[{"type":"reasoning.text","text":"a \ud83d\ude00b","index":0,"signature":"s","format":"f"},)"
         R"({"type":"reasoning.text","text":"c","index":1},{"type":"reasoning.encrypted","data":"d"},{"type":"reasoning.encrypted","data":"e"}]})");
+}
+
+/// The answer as the second message of the next request.
+std::string sent_back(const answer& said, const openai_quirks& quirks = {}) {
+    const auto body = openai_format::encode_chat(chat_request("m").user("u").add(said.to_message()), quirks);
+    EXPECT_TRUE(body) << body.error().message();
+    const std::string_view before = R"({"model":"m","messages":[{"role":"user","content":"u"},)";
+    if (!body || !body->starts_with(before)) return "{}";
+    return body->substr(before.size(), body->size() - before.size() - 2);
+}
+
+TEST(openai_stream, gives_back_what_only_the_server_knows_as_a_whole_answer_does) {
+    const std::string members =
+        R"("images":[{"type":"image_url","image_url":{"url":"data:a"}},{"u":2}],"extra_content":{"g":1},"opaque":"s",)"
+        R"("annotations":[{"type":"file","file":{"hash":"h"}}])";
+    const std::string parts =
+        R"({"type":"text","text":"a\u00e9"},{"type":"reference","reference_ids":[1]},{"type":"text","text":"b"})";
+    http::response received;
+    received.status = 200;
+    received.body = R"({"choices":[{"message":{"role":"assistant","content":[{"type":"thinking","thinking":"t"},)" +
+                    parts + R"(],"none":null,"empty":[ ],"bad":")" + "\xff" + R"(",)" + members + "}}]}";
+    const auto whole = openai_format::decode_chat(received, {});
+    ASSERT_TRUE(whole) << whole.error().message();
+
+    stream in;
+    in.delta(R"("role":"assistant","content":[{"type":"thinking","thinking":"t"}],"opaque":"r")");
+    in.delta(R"("content":"a","images":[{"type":"image_url","image_url":{"url":"data:a"}}],"bad":")"
+             "\xff"
+             R"(")");
+    in.delta(R"("content":[{"type":"text","text":"\u00e9"},{"type":"reference","reference_ids":[1]}],"none":null)");
+    in.delta(R"("content":"b","images":[{"u":2}],"extra_content":{"g":1},"empty":[])");
+    in.delta(R"("opaque":"s","annotations":[{"type":"file","file":{"hash":"h"}}])", R"(,"finish_reason":"stop")");
+
+    const std::string text =
+        "a\u00e9"
+        "b";
+    const std::string expected = R"({"role":"assistant","content":[{"type":"text","text":"a)"
+                                 "\u00e9"
+                                 R"("},)"
+                                 R"({"type":"reference","reference_ids":[1]},{"type":"text","text":"b"}],)" +
+                                 members + "}";
+    const auto sorted = [](const std::string& json) { return nlohmann::json::parse(json); };
+    for (const answer* each : {&whole->choices().front().message, &in.message()}) {
+        EXPECT_EQ(each->content, text);
+        EXPECT_EQ(each->reasoning, "t");
+        EXPECT_EQ(sorted(sent_back(*each)), sorted(expected));
+        EXPECT_EQ(sent_back(*each, openai_quirks().echo_native(false)),
+                  R"({"role":"assistant","content":")" + text + R"("})");
+        const auto mistral = openai_quirks().echo_reasoning(reasoning_echo::always, "thinking");
+        EXPECT_EQ(sorted(sent_back(*each, mistral))["content"].size(), 4u) << "the thinking first";
+    }
+    EXPECT_EQ(sorted(in.message().native.json), sorted(whole->choices().front().message.native.json));
+}
+
+TEST(openai_stream, keeps_the_shape_of_chunks_with_a_constant_that_it_does_not_know) {
+    stream in;
+    for (const char* word : {"a", "b", "c"}) {
+        in.delta(R"("content":")" + std::string(word) + R"(","vendor":"x","list":[1])");
+    }
+    in.delta("", R"(,"finish_reason":"stop")");
+    EXPECT_EQ(in.message().content, "abc");
+    EXPECT_EQ(in.message().native.json, R"({"vendor":"x","list":[1]})");
+}
+
+TEST(openai_stream, tells_parts_of_unknown_types_from_texts) {
+    stream in;
+    in.delta(R"("content":["a",{"text":"b"},{"type":"text","text":"c"},{"type":"refusal","refusal":"r"}])");
+    in.delta("", R"(,"finish_reason":"stop")");
+    EXPECT_EQ(in.message().content, "abc");
+    EXPECT_EQ(in.message().refusal, "r");
+    EXPECT_EQ(in.message().native, native_answer());
+    in.delta(R"("content":[{"type":"quote","text":"d","of":1},{"type":"text","text":"e"}])");
+    in.delta("", R"(,"finish_reason":"stop")");
+    EXPECT_EQ(in.message().content, "abcde");
+    EXPECT_EQ(in.message().native.json,
+              R"({"content":[{"type":"text","text":"abc"},{"type":"quote","text":"d","of":1},)"
+              R"({"type":"text","text":"e"}]})");
 }
 
 TEST(openai_stream, keeps_the_native_parts_of_each_choice_and_of_an_answer_that_was_cut_off) {

@@ -108,6 +108,7 @@ TEST(responses_encode_chat, writes_parts_by_their_kind) {
                            .text("What?")
                            .image("data:image/png;base64,AAAA", "low")
                            .image("https://x/y.png")
+                           .image_id("file-2", "high")
                            .file("file-1")
                            .file("a.pdf", "data:application/pdf;base64,BBBB")
                            .file("b.pdf", "https://x/b.pdf")
@@ -116,6 +117,7 @@ TEST(responses_encode_chat, writes_parts_by_their_kind) {
         {"type":"input_text","text":"What?"},
         {"type":"input_image","image_url":"data:image/png;base64,AAAA","detail":"low"},
         {"type":"input_image","image_url":"https://x/y.png"},
+        {"type":"input_image","file_id":"file-2","detail":"high"},
         {"type":"input_file","file_id":"file-1"},
         {"type":"input_file","filename":"a.pdf","file_data":"data:application/pdf;base64,BBBB"},
         {"type":"input_file","filename":"b.pdf","file_url":"https://x/b.pdf"},

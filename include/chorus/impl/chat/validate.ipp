@@ -101,7 +101,8 @@ class request_checker {
     }
     void check_part(const std::string& path, const text_part& part) { check_text(path + ".text", part.text); }
     void check_part(const std::string& path, const image_part& part) {
-        if (part.url.empty()) fail(path + ".image_url.url", "is empty");
+        if (part.url.empty() && part.id.empty()) fail(path + ".image_url.url", "is empty");
+        check_text(path + ".image_url.file_id", part.id);
         check_text(path + ".image_url.url", part.url);
         check_text(path + ".image_url.detail", part.detail);
     }

@@ -8,6 +8,7 @@
 #include <chorus/provider/detail/endpoint.hpp>
 #include <chorus/provider/detail/percent_encoding.hpp>
 #include <chorus/provider/models_response.hpp>
+#include <chorus/shared_new.hpp>
 #include <chorus/text.hpp>
 
 #include <string_view>
@@ -165,7 +166,7 @@ CHORUS_DECL result<void> anthropic::check() const {
 }
 
 CHORUS_DECL std::shared_ptr<const provider> anthropic::make() const {
-    return std::make_shared<const detail::anthropic_provider>(
+    return detail::shared_new<const detail::anthropic_provider>(
         detail::anthropic_endpoint({api_key_, auth_token_, base_url_, betas_, max_tokens_, headers_}), max_tokens_);
 }
 

@@ -23,6 +23,7 @@ class message_decoder {
     result<void> run() {
         choice& only = completion.choices.emplace_back();
         token_counts counts;
+        ending end;
         std::string_view content;
         in_.object([&](std::string_view key) {
             if (key == "content") {
@@ -34,13 +35,14 @@ class message_decoder {
                 in_.read(completion.model);
             } else if (key == "role") {
                 in_.read(only.message.role);
-            } else if (key == "stop_reason") {
-                std::string_view reason;
-                if (in_.read_view(reason)) only.finish_reason = neutral_reason(reason);
             } else if (key == "usage") {
                 counts.read(in_);
+            } else {
+                end.read(key, in_);
             }
         });
+        only.finish_reason = end.reason();
+        only.message.refusal = end.refusal();
         if (only.message.role.empty()) only.message.role = role::assistant;
         completion.usage = counts.to_usage();
         completion.service_tier = counts.service_tier();

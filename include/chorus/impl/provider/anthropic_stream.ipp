@@ -182,13 +182,13 @@ class message_stream_decoder final : public chat_stream_decoder {
     }
 
     void read_reason(std::string_view delta, chat_accumulator& into) {
+        ending end;
         json::reader in(delta);
-        in.object([&](std::string_view key) {
-            std::string_view reason;
-            if (key != "stop_reason" || !in.read_view(reason)) return;
-            blocks_.stop_all(into);
-            into.finish(0, neutral_reason(reason));
-        });
+        in.object([&](std::string_view key) { end.read(key, in); });
+        if (!end.is_told()) return;
+        blocks_.stop_all(into);
+        if (const std::string refused = end.refusal(); !refused.empty()) into.add_refusal(0, refused);
+        into.finish(0, end.reason());
     }
 
     streamed_blocks blocks_;

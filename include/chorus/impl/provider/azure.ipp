@@ -4,6 +4,7 @@
 #include <chorus/provider/detail/endpoint.hpp>
 #include <chorus/provider/detail/openai_provider.hpp>
 #include <chorus/provider/detail/percent_encoding.hpp>
+#include <chorus/shared_new.hpp>
 #include <chorus/text.hpp>
 
 #include <optional>
@@ -116,9 +117,11 @@ CHORUS_DECL result<void> azure::check() const {
 }
 
 CHORUS_DECL std::shared_ptr<const provider> azure::make() const {
+    // The models are OpenAI's own, and refuse members that they do not know, as those at api.openai.com do.
+    openai_quirks quirks = openai_quirks().echo_reasoning(reasoning_echo::never).echo_native(false).requires_done();
     auto api = detail::make_azure_api({endpoint_, api_key_, token_, api_version_, deployment_, v1_, headers_});
-    return std::make_shared<const detail::openai_provider>(
-        std::move(api.at), detail::openai_dialect{"azure", {}, std::move(api.deployment)});
+    return detail::shared_new<const detail::openai_provider>(
+        std::move(api.at), detail::openai_dialect{"azure", std::move(quirks), std::move(api.deployment)});
 }
 
 }  // namespace chorus

@@ -6,6 +6,7 @@
 #include <chorus/provider/detail/ollama_host.hpp>
 #include <chorus/provider/detail/openai_provider.hpp>
 #include <chorus/provider/detail/percent_encoding.hpp>
+#include <chorus/shared_new.hpp>
 #include <chorus/text.hpp>
 
 #include <string_view>
@@ -76,7 +77,7 @@ CHORUS_DECL result<void> compatible::check() const {
 }
 
 CHORUS_DECL std::shared_ptr<const provider> compatible::make() const {
-    return std::make_shared<const detail::openai_provider>(
+    return detail::shared_new<const detail::openai_provider>(
         detail::compatible_endpoint({base_url_, api_key_, key_variable_, headers_, query_}),
         detail::openai_dialect{name_, quirks_, {}});
 }
@@ -86,9 +87,14 @@ CHORUS_DECL std::shared_ptr<const provider> compatible::make() const {
 // documents it, and all know the older one.
 
 CHORUS_DECL compatible ollama(environment variables) {
-    // Ollama, "OpenAI compatibility": the fields it knows; max_completion_tokens is not among them.
+    // Ollama, "OpenAI compatibility": the fields it knows; max_completion_tokens is not among them. Images
+    // come with the request: it fetches none, and knows no files.
     return compatible(detail::ollama_base_url(detail::variable_of(variables, "OLLAMA_HOST")),
-                      openai_quirks().developer_as_system().rename("max_completion_tokens", "max_tokens"))
+                      openai_quirks()
+                          .developer_as_system()
+                          .rename("max_completion_tokens", "max_tokens")
+                          .fetches_images(false)
+                          .refuse("messages.content.file"))
         .name("ollama");
 }
 
@@ -105,17 +111,25 @@ CHORUS_DECL compatible llama_cpp() {
 }
 
 CHORUS_DECL compatible lm_studio() {
-    // LM Studio, "OpenAI Compatibility Endpoints": port 1234; the fields it knows, with max_tokens.
-    return compatible("http://localhost:1234/v1",
-                      openai_quirks().developer_as_system().rename("max_completion_tokens", "max_tokens"))
+    // LM Studio, "OpenAI Compatibility Endpoints": port 1234; the fields it knows, with max_tokens; texts and images.
+    return compatible("http://localhost:1234/v1", openai_quirks()
+                                                      .developer_as_system()
+                                                      .rename("max_completion_tokens", "max_tokens")
+                                                      .refuse("messages.content.input_audio")
+                                                      .refuse("messages.content.file"))
         .name("lm_studio");
 }
 
 CHORUS_DECL compatible groq(environment variables) {
-    // Groq, "OpenAI Compatibility": these are answered with 400. A name changes little, the others the answer.
+    // Groq, "OpenAI Compatibility": these are answered with 400, as are members of messages that it does not know, its
+    // own `executed_tools` among them. A name changes little, the others the answer. "Images and Vision": beside texts it
+    // takes images.
     return compatible("https://api.groq.com/openai/v1", openai_quirks()
                                                             .developer_as_system()
+                                                            .echo_native(false)
                                                             .drop("messages.name")
+                                                            .refuse("messages.content.input_audio")
+                                                            .refuse("messages.content.file")
                                                             .refuse("logprobs")
                                                             .refuse("top_logprobs")
                                                             .refuse("logit_bias")
@@ -126,12 +140,15 @@ CHORUS_DECL compatible groq(environment variables) {
 
 CHORUS_DECL compatible deepseek(environment variables) {
     // DeepSeek, "Create Chat Completion": max_tokens is the limit. "Thinking Mode": reasoning_content goes back with
-    // the calls of tools, or the answer is 400, and with no other answer.
+    // the calls of tools, or the answer is 400, and with no other answer. Messages hold texts alone.
     return compatible("https://api.deepseek.com",
                       openai_quirks()
                           .developer_as_system()
                           .rename("max_completion_tokens", "max_tokens")
-                          .echo_reasoning(reasoning_echo::with_tool_calls, "reasoning_content"))
+                          .echo_reasoning(reasoning_echo::with_tool_calls, "reasoning_content")
+                          .refuse("messages.content.image_url")
+                          .refuse("messages.content.input_audio")
+                          .refuse("messages.content.file"))
         .name("deepseek")
         .api_key_from("DEEPSEEK_API_KEY", variables);
 }
@@ -158,15 +175,21 @@ CHORUS_DECL compatible mistral(environment variables) {
                                                        .echo_native(false)
                                                        .stream_usage(false)
                                                        .drop("encoding_format")
+                                                       .drop("messages.content.prompt_cache_breakpoint")
                                                        .drop("messages.name")
                                                        .drop("prompt_cache_key")
+                                                       .drop("prompt_cache_options")
+                                                       .drop("prompt_cache_retention")
                                                        .drop("safety_identifier")
                                                        .drop("service_tier")
                                                        .drop("store")
                                                        .drop("user")
                                                        .refuse("logit_bias")
                                                        .refuse("logprobs")
-                                                       .refuse("top_logprobs"))
+                                                       .refuse("moderation")
+                                                       .refuse("top_logprobs")
+                                                       .refuse("verbosity")
+                                                       .refuse("web_search_options"))
         .name("mistral")
         .api_key_from("MISTRAL_API_KEY", variables);
 }

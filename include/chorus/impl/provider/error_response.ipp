@@ -102,13 +102,25 @@ CHORUS_DECL std::string first_words(std::string_view page) {
     return line.substr(first, line.find_last_not_of(' ') - first + 1);
 }
 
-/// The status that an error under a success status stands for: its numeric code, else its type. 500 if it says nothing.
+CHORUS_DECL bool is_final_quota(std::string_view word) noexcept {
+    static constexpr std::array<std::string_view, 7> words = {
+        "insufficient_quota",           "credit_balance_exhausted",          "organization_spend_limit_exceeded",
+        "project_spend_limit_exceeded", "organization_usage_limit_exceeded", "billing_hard_limit_reached",
+        "enforced_spend_limit_reached",
+    };
+    return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+/// The status that an error under a success status stands for: that of a quota, its numeric code, or
+/// that of its words. 500 if it says nothing.
 CHORUS_DECL int status_of_words(std::string_view type, std::string_view code) noexcept {
     struct named {
         std::string_view name;
         int status;
     };
-    static constexpr std::array<named, 15> names = {{{"invalid_request_error", 400},
+    static constexpr std::array<named, 18> names = {{{"invalid_request_error", 400},
+                                                     {"context_length_exceeded", 400},
+                                                     {"content_filter", 400},
                                                      {"authentication_error", 401},
                                                      {"invalid_api_key", 401},
                                                      {"billing_error", 402},
@@ -119,10 +131,12 @@ CHORUS_DECL int status_of_words(std::string_view type, std::string_view code) no
                                                      {"request_too_large", 413},
                                                      {"rate_limit_error", 429},
                                                      {"rate_limit_exceeded", 429},
-                                                     {"insufficient_quota", 429},
+                                                     {"slow_down", 429},
                                                      {"timeout_error", 504},
                                                      {"service_unavailable_error", 503},
+                                                     {"server_is_overloaded", 503},
                                                      {"overloaded_error", 529}}};
+    if (is_final_quota(code) || is_final_quota(type)) return 429;
     int status = 0;
     const auto [end, failure] = std::from_chars(code.data(), code.data() + code.size(), status);
     if (failure == std::errc() && end == code.data() + code.size() && status >= 400 && status < 600) return status;
@@ -130,15 +144,6 @@ CHORUS_DECL int status_of_words(std::string_view type, std::string_view code) no
         if (known.name == code || known.name == type) return known.status;
     }
     return 500;
-}
-
-CHORUS_DECL bool is_final_quota(std::string_view word) noexcept {
-    static constexpr std::array<std::string_view, 7> words = {
-        "insufficient_quota",           "credit_balance_exhausted",          "organization_spend_limit_exceeded",
-        "project_spend_limit_exceeded", "organization_usage_limit_exceeded", "billing_hard_limit_reached",
-        "enforced_spend_limit_reached",
-    };
-    return std::find(words.begin(), words.end(), word) != words.end();
 }
 
 }  // namespace detail

@@ -3,6 +3,7 @@
 #include <chorus/provider/detail/endpoint.hpp>
 #include <chorus/provider/detail/openai_provider.hpp>
 #include <chorus/provider/openai.hpp>
+#include <chorus/shared_new.hpp>
 #include <chorus/text.hpp>
 
 #include <memory>
@@ -54,10 +55,10 @@ CHORUS_DECL detail::endpoint openai::make_endpoint() const {
 
 namespace detail {
 
-/// OpenAI's own server refuses members that it does not know.
+/// OpenAI's own server refuses members that it does not know, and ends every stream with its mark.
 CHORUS_DECL openai_quirks quirks_of(const endpoint& at) {
     if (!at.is_at("api.openai.com")) return {};
-    return openai_quirks().echo_reasoning(reasoning_echo::never).echo_native(false);
+    return openai_quirks().echo_reasoning(reasoning_echo::never).echo_native(false).requires_done();
 }
 
 }  // namespace detail
@@ -70,7 +71,7 @@ CHORUS_DECL std::shared_ptr<const provider> openai::make() const {
     detail::endpoint at = make_endpoint();
     detail::openai_dialect dialect;
     dialect.quirks = detail::quirks_of(at);
-    return std::make_shared<const detail::openai_provider>(std::move(at), std::move(dialect));
+    return detail::shared_new<const detail::openai_provider>(std::move(at), std::move(dialect));
 }
 
 }  // namespace chorus

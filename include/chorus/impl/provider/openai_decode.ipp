@@ -67,11 +67,11 @@ class chat_decoder {
 
     void read_message(answer& out) {
         std::string_view legacy_call;
-        std::string_view reasoning_details;
-        std::string_view extra_content;
+        string_pairs kept;
+        native_content parts;
         in_.object([&](std::string_view key) {
             if (key == "content") {
-                read_content(out);
+                read_content(out, parts);
             } else if (key == "role") {
                 in_.read(out.role);
             } else if (key == "refusal") {
@@ -81,24 +81,25 @@ class chat_decoder {
                 const std::string_view field = reasoning_fields[key == "reasoning"];
                 if (in_.peek() == json::kind::string && in_.read(text)) keep_reasoning(out, field, std::move(text));
             } else if (key == "reasoning_details") {
-                reasoning_details = in_.raw();
+                keep_details(out, kept, in_.raw());
             } else if (key == "tool_calls") {
                 in_.array([&] { keep_call(out, in_.raw()); });
             } else if (key == "annotations") {
-                in_.array([&] { read_annotation(in_, out.annotations.emplace_back()); });
+                const std::string_view list = in_.raw();
+                if (list == "[]" || read_annotations(list, out.annotations)) return;
+                keep_member(kept, "annotations", list);
             } else if (key == "audio" && in_.peek() == json::kind::object) {
                 read_audio(in_, own(out.audio));
             } else if (key == "function_call") {
                 legacy_call = in_.raw();
-            } else if (key == "extra_content") {
-                extra_content = in_.raw();
+            } else {
+                std::string name(key);
+                keep_member(kept, name, in_.raw());
             }
         });
         if (out.role.empty()) out.role = role::assistant;
         if (!legacy_call.empty() && out.tool_calls.empty()) keep_legacy_call(out, legacy_call);
-        if (!reasoning_details.empty() || !extra_content.empty()) {
-            keep_native(out, reasoning_details, extra_content);
-        }
+        if (!kept.empty() || !parts.empty()) out.native = make_native(kept, parts, out.content);
     }
 
     static void keep_call(answer& out, std::string_view json) {
@@ -128,15 +129,13 @@ class chat_decoder {
         call.arguments = text_of(members.arguments, own);
     }
 
-    static void keep_native(answer& out, std::string_view reasoning_details, std::string_view extra_content) {
-        json::reader in(reasoning_details);
-        if (in.peek() == json::kind::array) {
-            std::string text;
-            read_texts(in, text);
-            keep_reasoning(out, reasoning_fields[2], std::move(text));
-        }
-        out.native = {{}, native_members(reasoning_details, extra_content)};
-        if (!out.native.json.empty()) out.native.format = native_format;
+    static void keep_details(answer& out, string_pairs& kept, std::string_view details) {
+        keep_member(kept, reasoning_fields[2], details);
+        json::reader in(details);
+        if (in.peek() != json::kind::array) return;
+        std::string text;
+        read_texts(in, text);
+        keep_reasoning(out, reasoning_fields[2], std::move(text));
     }
 
     static void keep_reasoning(answer& out, std::string_view field, std::string text) {
@@ -149,28 +148,20 @@ class chat_decoder {
         out.reasoning_field = *rank(field);
     }
 
-    /// A text, or parts: OpenAI's texts and refusals, Mistral's thinking.
-    void read_content(answer& out) {
+    /// A text, or parts.
+    void read_content(answer& out, native_content& parts) {
         if (in_.peek() != json::kind::array) {
             in_.read(out.content);
             return;
         }
         std::string thinking;
         in_.array([&] {
-            if (in_.peek() == json::kind::string) return append_text(in_, out.content);
-            in_.object([&](std::string_view key) {
-                if (key == "text") {
-                    append_text(in_, out.content);
-                } else if (key == "refusal") {
-                    append_text(in_, out.refusal);
-                } else if (key == "thinking") {
-                    if (in_.peek() == json::kind::array) {
-                        read_texts(in_, thinking);
-                    } else {
-                        append_text(in_, thinking);
-                    }
-                }
-            });
+            const std::string_view json = in_.raw();
+            const part_texts part = read_part(json);
+            out.content += part.text;
+            out.refusal += part.refusal;
+            thinking += part.thinking;
+            if (!part.is_known) parts.add(out.content, part.text.size(), json);
         });
         keep_reasoning(out, reasoning_fields[3], std::move(thinking));
     }

@@ -3,6 +3,7 @@
 #include <chorus/json/reader.hpp>
 #include <chorus/json/writer.hpp>
 #include <chorus/provider/detail/openai_fields.hpp>
+#include <chorus/provider/detail/web_url.hpp>
 #include <chorus/provider/openai_encode.hpp>
 
 #include <algorithm>
@@ -35,8 +36,9 @@ class chat_encoder {
         out_.end_object();
     }
 
-    /// The path of what the server has not and the quirks refuse; empty if there is nothing.
+    /// The path of what the server has not, by its quirks or by the format, and why; empty if there is nothing.
     const std::string& refused() const noexcept { return refused_; }
+    std::string_view why_refused() const noexcept { return why_refused_; }
 
  private:
     using treatment = openai_quirks::treatment;
@@ -71,12 +73,27 @@ class chat_encoder {
         return known != nullptr && known->treatment == treatment::rename ? std::string_view(known->to) : name;
     }
 
+    void refuse(std::string path, std::string_view why) {
+        if (!refused_.empty()) return;
+        refused_ = std::move(path);
+        why_refused_ = why;
+    }
+    bool refuses(std::string_view name) const {
+        const openai_quirks::field* const known = quirks_.find(name);
+        return known != nullptr && known->treatment == treatment::refuse;
+    }
+
     void field(std::string_view name, const std::string& text) {
         if (!text.empty() && begins(name)) out_.value(text);
     }
     template <class Value>
     void field(std::string_view name, const std::optional<Value>& value) {
         if (value && begins(name)) out_.value(*value);
+    }
+    /// A field whose usual value changes nothing.
+    template <class Value>
+    void field(std::string_view name, const std::optional<Value>& value, Value usual) {
+        if (value && !(*value == usual && refuses(name)) && begins(name)) out_.value(*value);
     }
     void field(std::string_view name, const std::vector<std::string>& texts) {
         if (texts.empty() || !begins(name)) return;
@@ -116,9 +133,13 @@ class chat_encoder {
         if (!next.name().empty() && has_message_field("messages.name", path)) out_.member("name", next.name());
         inner("tool_call_id", next.tool_call_id());
         const std::string_view reasoning_field = field_of_reasoning(next);
+        const bool echoes = quirks_.echoes_native() && next.native().format == native_format;
+        const std::string_view parts = echoes ? native_parts(next.native().json) : std::string_view();
         out_.key("content");
         if (reasoning_field == "thinking") {
-            write_thinking(next);
+            write_thinking(next, parts);
+        } else if (!parts.empty()) {
+            out_.raw(parts);
         } else if (next.content().empty() &&
                    !(next.refusal().empty() && next.audio_id().empty() && next.tool_calls().empty())) {
             out_.null();
@@ -137,10 +158,23 @@ class chat_encoder {
             for (const tool_call& call : next.tool_calls()) write_call(call);
             out_.end_array();
         }
-        if (quirks_.echoes_native() && next.native().format == native_format) {
-            constexpr std::array<std::string_view, 3> own = {"role", "content", "tool_calls"};
+        if (echoes) {
+            const std::array own = {std::string_view("role"),       std::string_view("content"),
+                                    std::string_view("refusal"),    std::string_view("audio"),
+                                    std::string_view("name"),       std::string_view("tool_call_id"),
+                                    std::string_view("tool_calls"), reasoning_field};
             write_members(next.native().json, own);
         }
+    }
+
+    /// The parts that go back as they came, in place of the content; empty if there are none.
+    static std::string_view native_parts(std::string_view members) {
+        std::string_view parts;
+        json::reader in(members);
+        in.object([&](std::string_view key) {
+            if (key == "content" && in.peek() == json::kind::array) parts = in.raw();
+        });
+        return parts;
     }
 
     /// The name that the thinking of a message goes back under; empty if it does not.
@@ -162,11 +196,14 @@ class chat_encoder {
     }
 
     /// Mistral: https://docs.mistral.ai/capabilities/reasoning/
-    void write_thinking(const message& next) {
+    void write_thinking(const message& next, std::string_view parts) {
         out_.begin_array().begin_object().member("type", "thinking").key("thinking").begin_array();
         out_.begin_object().member("type", "text").member("text", next.reasoning()).end_object();
         out_.end_array().end_object();
-        if (const std::string* text = next.content().as_text()) {
+        if (!parts.empty()) {
+            json::reader in(parts);
+            in.array([&] { out_.raw(in.raw()); });
+        } else if (const std::string* text = next.content().as_text()) {
             if (!text->empty()) out_.begin_object().member("type", "text").member("text", *text).end_object();
         } else {
             write_parts(*next.content().as_parts());
@@ -221,8 +258,9 @@ class chat_encoder {
             }
             if (!quirks_.fields().empty() && !has_part(part, i)) continue;
             out_.begin_object();
+            part_ = i;
             std::visit([&](const auto& value) { write_part(value); }, part.value);
-            if (part.cache_breakpoint) {
+            if (part.cache_breakpoint && has_mark(i)) {
                 out_.key("prompt_cache_breakpoint").begin_object().member("mode", "explicit").end_object();
             }
             out_.end_object();
@@ -233,14 +271,24 @@ class chat_encoder {
         static constexpr std::array<std::string_view, 5> names = {"text", "image_url", "input_audio", "file",
                                                                   "refusal"};
         const std::string_view name = names[part.value.index()];
-        return has_message_field(std::string("messages.content.").append(name), [&] {
-            return "messages[" + std::to_string(message_) + "].content[" + std::to_string(index) + "]." +
-                   std::string(name);
-        });
+        return has_message_field(std::string("messages.content.").append(name), [&] { return part_path(index, name); });
+    }
+    bool has_mark(std::size_t index) {
+        constexpr std::string_view name = "prompt_cache_breakpoint";
+        return has_message_field("messages.content.prompt_cache_breakpoint", [&] { return part_path(index, name); });
+    }
+    std::string part_path(std::size_t index, std::string_view name) const {
+        return "messages[" + std::to_string(message_) + "].content[" + std::to_string(index) + "]." + std::string(name);
     }
     void write_part(const text_part& part) { out_.member("type", "text").member("text", part.text); }
     void write_part(const refusal_part& part) { out_.member("type", "refusal").member("refusal", part.refusal); }
     void write_part(const image_part& part) {
+        if (part.url.empty()) {
+            refuse(part_path(part_, "image_url.file_id"), "is something that OpenAI's chat format has not");
+        } else if (!quirks_.is_fetching_images() && chorus::detail::is_web_url(part.url)) {
+            refuse(part_path(part_, "image_url.url"),
+                   "is the address of an image, and this server takes only its bytes");
+        }
         out_.member("type", "image_url").key("image_url").begin_object().member("url", part.url);
         inner("detail", part.detail);
         out_.end_object();
@@ -277,12 +325,12 @@ class chat_encoder {
         field("frequency_penalty", options_.frequency_penalty);
         field("presence_penalty", options_.presence_penalty);
         field("seed", options_.seed);
-        field("n", options_.n);
+        field("n", options_.n, std::int64_t{1});
         field("max_completion_tokens", options_.max_completion_tokens);
         const bool is_limit_written = options_.max_tokens && options_.max_completion_tokens &&
                                       sent_name("max_tokens") == sent_name("max_completion_tokens");
         if (!is_limit_written) field("max_tokens", options_.max_tokens);
-        field("logprobs", options_.logprobs);
+        field("logprobs", options_.logprobs, false);
         field("top_logprobs", options_.top_logprobs);
         field("stop", options_.stop);
         if (!options_.logit_bias.empty() && begins("logit_bias")) {
@@ -441,7 +489,9 @@ class chat_encoder {
     const openai_quirks& quirks_;
     delivery delivery_;
     std::size_t message_ = 0;  // the index of the one that is being written
+    std::size_t part_ = 0;     // and of its part
     std::string refused_;
+    std::string_view why_refused_ = "is something that this server does not take";
 };
 
 /// About as long as the body becomes, so that one allocation serves.
@@ -459,8 +509,8 @@ CHORUS_DECL std::size_t estimate_size(const chat_request& request) noexcept {
     return size;
 }
 
-CHORUS_DECL error refuse_field(const std::string& path) {
-    error failure(errc::invalid_argument, path + " is something that this server does not take");
+CHORUS_DECL error refuse_field(const std::string& path, std::string_view why) {
+    error failure(errc::invalid_argument, std::string(path).append(" ").append(why));
     return failure.phase(phase::input).param(path);
 }
 
@@ -471,7 +521,7 @@ CHORUS_DECL result<std::string> encode_chat(const chat_request& request, const o
     body.reserve(detail::estimate_size(request));
     detail::chat_encoder encoder(body, request, quirks, how);
     encoder.run();
-    if (!encoder.refused().empty()) return detail::refuse_field(encoder.refused());
+    if (!encoder.refused().empty()) return detail::refuse_field(encoder.refused(), encoder.why_refused());
     // It is held until the answer is there, for a replay.
     if (body.capacity() > body.size() + body.size() / 4) body.shrink_to_fit();
     return body;

@@ -6,6 +6,7 @@
 #include <chorus/provider/responses_decode.hpp>
 #include <chorus/provider/responses_encode.hpp>
 #include <chorus/provider/responses_stream.hpp>
+#include <chorus/shared_new.hpp>
 
 #include <string>
 #include <string_view>
@@ -51,7 +52,7 @@ class responses_provider final : public openai_provider {
 }  // namespace detail
 
 CHORUS_DECL std::shared_ptr<const provider> openai_responses(const openai& options) {
-    return std::make_shared<const detail::responses_provider>(options.make_endpoint());
+    return detail::shared_new<const detail::responses_provider>(options.make_endpoint());
 }
 
 }  // namespace chorus

@@ -113,7 +113,8 @@ class detail_list {
 struct kept_parts {
     int choice = 0;
     detail_list reasoning_details;
-    std::string extra_content;
+    string_pairs members;
+    native_content parts;
 };
 
 // --- chunks ---
@@ -128,7 +129,6 @@ struct delta_members {
     std::string_view function_call;
     std::string_view audio;
     std::string_view annotations;
-    std::string_view extra_content;
 };
 
 class chunk_decoder final : public chat_stream_decoder {
@@ -307,8 +307,9 @@ class chunk_decoder final : public chat_stream_decoder {
                 delta.audio = in.raw();
             } else if (key == "annotations") {
                 delta.annotations = in.raw();
-            } else if (key == "extra_content") {
-                delta.extra_content = in.raw();
+            } else {
+                std::string name(key);
+                keep(choice, name, in.raw());
             }
         });
         if (is_text(delta.role)) into.message_of(choice).role = text_of(delta.role, own_texts_[0]);
@@ -350,33 +351,17 @@ class chunk_decoder final : public chat_stream_decoder {
         } else if (json.starts_with('[')) {
             change();
             json::reader in(json);
-            in.array([&] { read_part(in, choice, into); });
+            in.array([&] { add_part(in.raw(), choice, into); });
         }
     }
-    /// OpenAI's texts and refusals, Mistral's thinking.
-    void read_part(json::reader& in, int choice, chat_accumulator& into) {
-        std::string& text = own_texts_[0];
-        if (in.peek() == json::kind::string) {
-            if (in.read(text)) into.add_text(choice, text);
-            return;
+    void add_part(std::string_view json, int choice, chat_accumulator& into) {
+        const part_texts part = read_part(json);
+        into.add_reasoning(choice, reasoning_fields[3], part.thinking);
+        into.add_text(choice, part.text);
+        into.add_refusal(choice, part.refusal);
+        if (!part.is_known) {
+            kept_of(choice).parts.add(into.message_of(choice).content, part.text.size(), json);
         }
-        in.object([&](std::string_view key) {
-            text.clear();
-            if (key == "text") {
-                append_text(in, text);
-                into.add_text(choice, text);
-            } else if (key == "refusal") {
-                append_text(in, text);
-                into.add_refusal(choice, text);
-            } else if (key == "thinking") {
-                if (in.peek() == json::kind::array) {
-                    read_texts(in, text);
-                } else {
-                    append_text(in, text);
-                }
-                into.add_reasoning(choice, reasoning_fields[3], text);
-            }
-        });
     }
 
     // --- tool calls ---
@@ -432,27 +417,34 @@ class chunk_decoder final : public chat_stream_decoder {
         }
         if (delta.annotations.starts_with('[') && delta.annotations != "[]") {
             change();
-            json::reader in(delta.annotations);
-            in.array([&] { read_annotation(in, into.message_of(choice).annotations.emplace_back()); });
+            if (!read_annotations(delta.annotations, into.message_of(choice).annotations)) {
+                keep(choice, "annotations", delta.annotations);
+            }
         }
-        if (delta.extra_content.starts_with('{')) {
-            change();
-            kept_of(choice).extra_content = delta.extra_content;
-        }
+    }
+
+    // --- what goes back as it came ---
+
+    /// A value that stays the same in all chunks changes nothing, so that they still have one shape.
+    void keep(int choice, std::string_view name, std::string_view json) {
+        if (says_something(json) && keep_member(kept_of(choice).members, name, json)) change();
     }
 
     kept_parts& kept_of(int choice) {
         const auto same =
             std::find_if(kept_.begin(), kept_.end(), [&](const auto& each) { return each.choice == choice; });
         if (same != kept_.end()) return *same;
-        kept_.push_back({choice, {}, {}});
+        kept_.emplace_back().choice = choice;
         return kept_.back();
     }
-    /// Puts what goes back as it came into the answer.
+    /// Puts it into the answer.
     void settle(chat_accumulator& into) {
-        for (const kept_parts& each : kept_) {
-            into.message_of(each.choice).native = {
-                native_format, native_members(each.reasoning_details.to_json(), each.extra_content)};
+        for (kept_parts& each : kept_) {
+            answer& said = into.message_of(each.choice);
+            string_pairs members;
+            keep_member(members, reasoning_fields[2], each.reasoning_details.to_json());
+            members.insert(members.end(), each.members.begin(), each.members.end());
+            said.native = make_native(members, each.parts, said.content);
         }
     }
 

@@ -90,6 +90,22 @@ class token_counts {
 /// The `finish_reason` for a `stop_reason`: one without a counterpart stays.
 std::string_view neutral_reason(std::string_view stop_reason) noexcept;
 
+/// Why a message ended, as it and the last events of a stream tell it.
+class ending {
+ public:
+    /// Takes a member that is about it; false if it is another.
+    bool read(std::string_view key, json::reader& in);
+
+    bool is_told() const noexcept { return !reason_.empty(); }
+    std::string_view reason() const noexcept { return neutral_reason(reason_); }
+    /// The words of a refusal; empty where there was none. The API tells one by its reason, and may leave out why.
+    std::string refusal() const;
+
+ private:
+    std::string reason_;
+    std::string explanation_;
+};
+
 }  // namespace chorus::anthropic_format::detail
 
 #ifndef CHORUS_SEPARATE_COMPILATION

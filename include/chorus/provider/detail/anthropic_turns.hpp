@@ -67,6 +67,7 @@ class turn_writer {
     void write_part(const audio_part& part, bool is_marked);
     void write_part(const image_part& part, bool is_marked);
     void write_part(const file_part& part, bool is_marked);
+    void begin_file_block(std::string_view type, const std::string& id);
     bool begin_block(std::string_view type, std::string_view url);
     void end_block(bool is_marked);
 

@@ -1,11 +1,13 @@
 // The values that whole and streamed answers of the OpenAI format share.
 #pragma once
 
+#include <chorus/chat/chat_options.hpp>
 #include <chorus/chat/chat_response.hpp>
 #include <chorus/chat/tool_call.hpp>
 #include <chorus/chat/usage.hpp>
 #include <chorus/config.hpp>
 #include <chorus/json/reader.hpp>
+#include <chorus/shared_new.hpp>
 
 #include <array>
 #include <chrono>
@@ -15,6 +17,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace chorus::openai_format::detail {
 
@@ -36,7 +39,8 @@ bool read_usage(json::reader& in, usage& out);
 void read_token(json::reader& in, token_logprob& out);
 /// Appends the tokens.
 void read_logprobs(json::reader& in, logprobs& out);
-void read_annotation(json::reader& in, annotation& out);
+/// Appends the annotations of a list. Returns whether all are of the one type whose members are known.
+bool read_annotations(std::string_view list, std::vector<annotation>& out);
 /// Appends the data and the transcript.
 void read_audio(json::reader& in, audio_answer& out);
 /// Appends the `text` members of a list of objects, such as `reasoning_details`.
@@ -66,12 +70,51 @@ std::string_view text_of(std::string_view json, std::string& own);
 /// The value to add to, if nobody else sees it; else a copy.
 template <class Value>
 Value& own(std::shared_ptr<const Value>& shared) {
-    if (shared.use_count() != 1) shared = shared ? std::make_shared<Value>(*shared) : std::make_shared<Value>();
+    if (shared.use_count() != 1)
+        shared = shared ? chorus::detail::shared_new<Value>(*shared) : chorus::detail::shared_new<Value>();
     return const_cast<Value&>(*shared);  // made above, as no constant
 }
 
-/// The members of an answer that are kept as JSON for the next request, as `native_answer::json`.
-std::string native_members(std::string_view reasoning_details, std::string_view extra_content);
+// --- what goes back as it came ---
+
+/// Whether JSON says anything: null, and texts, lists and objects that are empty, do not.
+bool says_something(std::string_view json) noexcept;
+
+/// Keeps a member of a message that this library has no field for, if it says anything. In streams it may come more than
+/// once: lists are then joined, because each brings more (the `images` of OpenRouter), and of all else the last value
+/// holds, because nothing tells the pieces of a text from its repetitions. A value said again changes nothing. What is not
+/// UTF-8 is left out. Returns whether it changed anything.
+bool keep_member(string_pairs& kept, std::string_view name, std::string_view json);
+
+/// The content of an answer as a list of parts, where some are of types that this library does not know. All others are
+/// given as texts, at their places.
+class native_content {
+ public:
+    /// Adds a part to what the content says so far. What the part itself added to it is as long as told.
+    void add(std::string_view content, std::size_t own_length, std::string_view part);
+    bool empty() const noexcept { return parts_.empty(); }
+    /// The whole list; empty if there is nothing to keep.
+    std::string to_json(std::string_view content) const;
+
+ private:
+    void add_text(std::string& parts, std::string_view text) const;
+
+    std::string parts_;      // without the bracket that closes them
+    std::size_t shown_ = 0;  // as much of the content is in there
+};
+
+/// What a part of a content says.
+struct part_texts {
+    std::string text;
+    std::string refusal;
+    std::string thinking;
+    bool is_known = false;
+};
+/// Reads a part: OpenAI's texts and refusals, Mistral's thinking.
+part_texts read_part(std::string_view json);
+
+/// The members of an answer that are kept as JSON for the next request; nothing if there are none.
+native_answer make_native(const string_pairs& members, const native_content& parts, std::string_view content);
 
 }  // namespace chorus::openai_format::detail
 

@@ -132,4 +132,22 @@ CHORUS_DECL std::string_view neutral_reason(std::string_view stop_reason) noexce
     return stop_reason;
 }
 
+CHORUS_DECL bool ending::read(std::string_view key, json::reader& in) {
+    if (key == "stop_reason") {
+        in.read(reason_);
+    } else if (key == "stop_details") {
+        in.object([&](std::string_view detail) {
+            if (detail == "explanation") in.read(explanation_);
+        });
+    } else {
+        return false;
+    }
+    return true;
+}
+
+CHORUS_DECL std::string ending::refusal() const {
+    if (reason_ != "refusal") return {};
+    return explanation_.empty() ? "The model refused to answer." : explanation_;
+}
+
 }  // namespace chorus::anthropic_format::detail

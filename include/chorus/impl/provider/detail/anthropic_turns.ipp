@@ -2,6 +2,7 @@
 
 #include <chorus/json/reader.hpp>
 #include <chorus/provider/detail/anthropic_turns.hpp>
+#include <chorus/provider/detail/web_url.hpp>
 #include <chorus/text.hpp>
 
 #include <algorithm>
@@ -23,11 +24,6 @@ CHORUS_DECL std::optional<data_url> parse_data_url(std::string_view url) {
     const std::string type = chorus::detail::to_lower(url.substr(scheme.size(), comma - scheme.size()));
     if (!type.ends_with(";base64")) return std::nullopt;
     return data_url{type.substr(0, type.find(';')), url.substr(comma + 1)};
-}
-
-CHORUS_DECL bool is_web_url(std::string_view url) {
-    const std::string start = chorus::detail::to_lower(url.substr(0, 8));
-    return start == "https://" || start.starts_with("http://");
 }
 
 CHORUS_DECL bool is_instruction(const message& next) noexcept {
@@ -210,7 +206,9 @@ CHORUS_DECL void turn_writer::write_part(const audio_part&, bool) {
 
 CHORUS_DECL void turn_writer::write_part(const image_part& part, bool is_marked) {
     if (!part.detail.empty() && part.detail != "auto") refuse_.unknown(part_path("image_url.detail"));
-    if (!begin_block("image", part.url)) {
+    if (!part.id.empty()) {
+        begin_file_block("image", part.id);
+    } else if (!begin_block("image", part.url)) {
         refuse_(part_path("image_url.url"), "is neither an http(s) URL nor a data URL that holds base64");
     }
     end_block(is_marked);
@@ -220,8 +218,7 @@ CHORUS_DECL void turn_writer::write_part(const file_part& part, bool is_marked) 
     const std::optional<data_url> held = parse_data_url(part.data);
     const bool is_image = held && held->media_type.starts_with("image/");
     if (!part.id.empty()) {
-        out_.begin_object().member("type", "document").key("source").begin_object();
-        out_.member("type", "file").member("file_id", part.id).end_object();
+        begin_file_block("document", part.id);
     } else if (held && !is_image && held->media_type != "application/pdf") {
         refuse_(part_path("file.file_data"), "is neither PDF nor an image: give text as a part of text");
     } else if (!begin_block(is_image ? "image" : "document", part.data)) {
@@ -231,10 +228,16 @@ CHORUS_DECL void turn_writer::write_part(const file_part& part, bool is_marked) 
     end_block(is_marked);
 }
 
+/// Begins a block of the type whose source is an uploaded file.
+CHORUS_DECL void turn_writer::begin_file_block(std::string_view type, const std::string& id) {
+    out_.begin_object().member("type", type).key("source").begin_object();
+    out_.member("type", "file").member("file_id", id).end_object();
+}
+
 /// Begins a block of the type with its source. False if the URL gives none.
 CHORUS_DECL bool turn_writer::begin_block(std::string_view type, std::string_view url) {
     const std::optional<data_url> held = parse_data_url(url);
-    if (!held && !is_web_url(url)) return false;
+    if (!held && !chorus::detail::is_web_url(url)) return false;
     out_.begin_object().member("type", type).key("source").begin_object();
     if (held) {
         out_.member("type", "base64").member("media_type", held->media_type).member("data", held->data);

@@ -3,7 +3,9 @@
 #include <chorus/json/text.hpp>
 #include <chorus/json/writer.hpp>
 #include <chorus/provider/detail/openai_fields.hpp>
+#include <chorus/text.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace chorus::openai_format::detail {
@@ -48,6 +50,16 @@ CHORUS_DECL void read_annotation(json::reader& in, annotation& out) {
             });
         }
     });
+}
+
+CHORUS_DECL bool read_annotations(std::string_view list, std::vector<annotation>& out) {
+    bool is_known = true;
+    json::reader in(list);
+    in.array([&] {
+        read_annotation(in, out.emplace_back());
+        is_known = is_known && out.back().type == "url_citation";
+    });
+    return is_known;
 }
 
 CHORUS_DECL void read_audio(json::reader& in, audio_answer& out) {
@@ -207,16 +219,100 @@ CHORUS_DECL std::string_view text_of(std::string_view json, std::string& own) {
     return own;
 }
 
-CHORUS_DECL std::string native_members(std::string_view reasoning_details, std::string_view extra_content) {
-    const auto says = [](std::string_view json) { return !json.empty() && json != "null" && json != "[]"; };
-    if (!says(reasoning_details) && !says(extra_content)) return {};
-    std::string members;
-    json::writer out(members);
+// --- what goes back as it came ---
+
+CHORUS_DECL bool says_something(std::string_view json) noexcept {
+    if (json.empty() || json == "null") return false;
+    const bool is_enclosed = json.front() == '[' || json.front() == '{' || json.front() == '"';
+    return !is_enclosed || !chorus::detail::trimmed(json.substr(1, json.size() - 2)).empty();
+}
+
+CHORUS_DECL bool keep_member(string_pairs& kept, std::string_view name, std::string_view json) {
+    if (!says_something(json) || !json::is_valid_utf8(json) || !json::is_valid_utf8(name)) return false;
+    const auto same = std::find_if(kept.begin(), kept.end(), [&](const auto& each) { return each.first == name; });
+    if (same == kept.end()) {
+        kept.emplace_back(name, json);
+    } else if (std::string& before = same->second; before == json) {
+        return false;
+    } else if (before.front() == '[' && json.front() == '[') {
+        before.back() = ',';
+        before.append(json.substr(1));
+    } else {
+        before = json;
+    }
+    return true;
+}
+
+CHORUS_DECL void native_content::add(std::string_view content, std::size_t own_length, std::string_view part) {
+    if (!json::is_valid_utf8(part)) return;
+    if (parts_.empty()) parts_ = "[";
+    const std::size_t fresh = content.size() - shown_;
+    add_text(parts_, content.substr(shown_, fresh - std::min(own_length, fresh)));
+    if (parts_.size() > 1) parts_ += ',';
+    parts_ += part;
+    shown_ = content.size();
+}
+
+CHORUS_DECL void native_content::add_text(std::string& parts, std::string_view text) const {
+    if (text.empty()) return;
+    if (parts.size() > 1) parts += ',';
+    json::writer(parts).begin_object().member("type", "text").member("text", text).end_object();
+}
+
+CHORUS_DECL std::string native_content::to_json(std::string_view content) const {
+    std::string list = parts_;
+    if (list.empty()) return list;
+    add_text(list, content.substr(shown_));
+    list += ']';
+    return list;
+}
+
+CHORUS_DECL part_texts read_part(std::string_view json) {
+    part_texts part;
+    std::string_view type;
+    json::reader in(json);
+    if (in.peek() == json::kind::string) {
+        append_text(in, part.text);
+        part.is_known = true;
+        return part;
+    }
+    in.object([&](std::string_view key) {
+        if (key == "type") {
+            type = in.raw();
+        } else if (key == "text") {
+            append_text(in, part.text);
+            part.is_known = true;
+        } else if (key == "refusal") {
+            append_text(in, part.refusal);
+            part.is_known = true;
+        } else if (key == "thinking") {
+            part.is_known = true;
+            if (in.peek() == json::kind::array) {
+                read_texts(in, part.thinking);
+            } else {
+                append_text(in, part.thinking);
+            }
+        }
+    });
+    // Some servers leave the type of texts out.
+    const bool is_of_known_type =
+        !says_something(type) || type == "\"text\"" || type == "\"refusal\"" || type == "\"thinking\"";
+    part.is_known = part.is_known && is_of_known_type;
+    return part;
+}
+
+CHORUS_DECL native_answer make_native(const string_pairs& members, const native_content& parts,
+                                      std::string_view content) {
+    native_answer native;
+    const std::string list = parts.to_json(content);
+    if (members.empty() && list.empty()) return native;
+    native.format = native_format;
+    json::writer out(native.json);
     out.begin_object();
-    if (says(reasoning_details)) out.key(reasoning_fields[2]).raw(reasoning_details);
-    if (says(extra_content)) out.key("extra_content").raw(extra_content);
+    if (!list.empty()) out.key("content").raw(list);
+    for (const auto& [name, value] : members) out.key(name).raw(value);
     out.end_object();
-    return members;
+    return native;
 }
 
 }  // namespace chorus::openai_format::detail

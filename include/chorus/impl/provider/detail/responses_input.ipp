@@ -3,7 +3,7 @@
 #include <chorus/json/reader.hpp>
 #include <chorus/provider/detail/responses_input.hpp>
 #include <chorus/provider/detail/responses_items.hpp>
-#include <chorus/text.hpp>
+#include <chorus/provider/detail/web_url.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -153,14 +153,15 @@ CHORUS_DECL void input_writer::begin_part(const refusal_part& part, bool is_answ
 
 CHORUS_DECL void input_writer::begin_part(const image_part& part, bool is_answer) {
     if (is_answer) refuse_.unknown(part_path("image_url"));
-    out_.member("type", "input_image").member("image_url", part.url);
+    out_.member("type", "input_image");
+    if (!part.id.empty()) out_.member("file_id", part.id);
+    if (!part.url.empty()) out_.member("image_url", part.url);
     if (!part.detail.empty()) out_.member("detail", part.detail);
 }
 
 CHORUS_DECL void input_writer::begin_part(const file_part& part, bool is_answer) {
     if (is_answer) refuse_.unknown(part_path("file"));
-    const std::string start = chorus::detail::to_lower(std::string_view(part.data).substr(0, 8));
-    const bool is_elsewhere = start == "https://" || start.starts_with("http://");
+    const bool is_elsewhere = chorus::detail::is_web_url(part.data);
     out_.member("type", "input_file");
     if (!part.id.empty()) out_.member("file_id", part.id);
     if (!part.filename.empty()) out_.member("filename", part.filename);
