@@ -239,10 +239,13 @@ def caption(view):
     machines = sorted({record["machine"] for record in view.records})
     days = sorted({record["measured"] for record in view.records})
     runs = sorted({len(record["runs"]) for record in view.records})
-    versions = {}
+    versions = {}  # of each peer, in the order measured: not all scenarios are measured on one day
     for record in view.records:
-        versions[record["peer"]] = record["version"]
-    told = [said if said.startswith(peer + " ") else f"{peer} ({said})" for peer, said in sorted(versions.items())]
+        of_peer = versions.setdefault(record["peer"], [])
+        if record["version"] not in of_peer:
+            of_peer.append(record["version"])
+    told = [said if said.startswith(peer + " ") else f"{peer} ({said})"
+            for peer, all_of_it in sorted(versions.items()) for said in [" and ".join(all_of_it)]]
     when = days[0] if len(days) == 1 else f"{days[0]} to {days[-1]}"
     count = str(runs[0]) if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
     return (
