@@ -58,7 +58,7 @@ jobs_that_fit() {
 }
 
 # The flavours of the build, each in build/NAME. Both compilers look for undefined behaviour: g++ leaves null and misaligned
-# pointers to clang, which is quicker at compiling these checks (see CMakeLists.txt).
+# pointers and objects of another type to clang, which is quicker at compiling these checks (see CMakeLists.txt).
 # g++ collects its garbage later than it would: giving memory back and taking it again costs it a third of its time.
 gnu='-DCMAKE_CXX_COMPILER=g++ -DCMAKE_CXX_FLAGS=--param=ggc-min-heapsize=1000000'
 only_tests='-DCHORUS_BUILD_EXAMPLES=OFF -DCHORUS_BUILD_BENCHMARKS=OFF'
