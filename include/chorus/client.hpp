@@ -20,7 +20,9 @@
 #include <boost/asio/async_result.hpp>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/bind_executor.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/dispatch.hpp>
 
 #include <cstdint>
 #include <exception>
@@ -75,12 +77,18 @@ class client {
             [](auto handler, std::shared_ptr<state> shared, chat_request moved) {
                 const executor home = shared->home;
                 auto bound = asio::get_associated_executor(handler, home);
-                auto slot = asio::get_associated_cancellation_slot(handler);
-                asio::co_spawn(home, call(std::move(shared), std::move(moved)),
+                // What is emitted elsewhere comes here later, perhaps after the end: to a signal that is there still.
+                const auto stop = std::make_shared<asio::cancellation_signal>();
+                if (auto slot = asio::get_associated_cancellation_slot(handler); slot.is_connected()) {
+                    slot.assign([home, stop](asio::cancellation_type_t type) {
+                        asio::dispatch(home, [stop, type] { stop->emit(type); });
+                    });
+                }
+                asio::co_spawn(home, spawned_call(std::move(shared), std::move(moved)),
                                asio::bind_cancellation_slot(
-                                   slot, asio::bind_executor(bound, [handler = std::move(handler)](
-                                                                        std::exception_ptr thrown,
-                                                                        result<chat_response> outcome) mutable {
+                                   stop->slot(), asio::bind_executor(bound, [handler = std::move(handler), stop](
+                                                                                std::exception_ptr thrown,
+                                                                                result<chat_response> outcome) mutable {
                                        if (thrown) outcome = error::from_exception(thrown);
                                        std::move(handler)(std::move(outcome));
                                    })));
@@ -139,6 +147,8 @@ class client {
     using state = detail::client_state;
 
     static awaitable<result<chat_response>> call(std::shared_ptr<state> shared, chat_request&& request);
+    CHORUS_LAZY static awaitable<result<chat_response>> spawned_call(std::shared_ptr<state> shared,
+                                                                     chat_request request);
     CHORUS_LAZY static awaitable<void> close(std::shared_ptr<state> shared);
 
     std::shared_ptr<state> state_;

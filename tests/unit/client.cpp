@@ -165,6 +165,26 @@ CHORUS_TEST(client, async_complete_can_be_cancelled) {
     EXPECT_EQ(outcome->error(), condition::cancelled);
 }
 
+// Between two turns of the loop, when nothing runs; the handler takes the signal with it.
+TEST(client, async_complete_can_be_cancelled_from_outside_of_the_loop) {
+    for (int turns = 0; turns < 12; ++turns) {
+        asio::io_context loop;
+        client llm(loop.get_executor(), endpoint(), answering("Hi"));
+        auto stop = std::make_unique<asio::cancellation_signal>();
+        int ends = 0;
+        auto handler = [&](const result<chat_response>& reply) {
+            EXPECT_TRUE(reply || reply.error() == errc::cancelled);
+            stop.reset();
+            ++ends;
+        };
+        llm.async_complete(question(), asio::bind_cancellation_slot(stop->slot(), handler));
+        for (int i = 0; i < turns; ++i) loop.poll_one();
+        if (stop) stop->emit(asio::cancellation_type::terminal);
+        loop.run();
+        EXPECT_EQ(ends, 1) << turns;
+    }
+}
+
 CHORUS_TEST(client, closes_its_transport_when_it_goes) {
     const auto silent = std::make_shared<silent_transport>();
     auto llm = std::make_optional<client>(get_executor(), endpoint(), silent);

@@ -57,18 +57,19 @@ awaitable<answer_to<Question>> call(std::shared_ptr<client_state> shared, Questi
     if (!message) co_return progress.conclude(message.error());
     asked.forget_request();  // it is in the encoded body now; a call that waits holds it once
     for (;;) {
-        if (!progress.try_begin(*message)) {
-            const auto begun = co_await progress.begin(*message);
-            if (!begun) co_return progress.conclude(begun.error());
-        }
         http::response received;
+        result<void> begun;
         result<void> done;
+        bool is_begun = false;
         try {
-            done = co_await (*shared->transport)->send(*message, progress.limits(), received);
+            if (!progress.try_begin(*message)) begun = co_await progress.begin(*message);
+            is_begun = bool(begun);
+            if (is_begun) done = co_await (*shared->transport)->send(*message, progress.limits(), received);
         } catch (...) {
             // A cancellation that meets a completion on its way makes the next await throw, whichever it is.
-            done = error::from_exception(std::current_exception());
+            (is_begun ? done : begun) = error::from_exception(std::current_exception());
         }
+        if (!begun) co_return progress.conclude(begun.error());
         if (done) {
             progress.answered(received);
             auto answer = asked.decode(*shared->api, std::move(received), std::chrono::system_clock::now());

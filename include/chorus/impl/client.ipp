@@ -76,6 +76,14 @@ CHORUS_DECL awaitable<result<chat_response>> client::call(std::shared_ptr<state>
     return detail::call(std::move(shared), completion{std::move(request), "chat"});
 }
 
+/// For `co_spawn`, which awaits once more behind it: in a cancelled coroutine that would throw, out of the loop.
+CHORUS_LAZY_DECL awaitable<result<chat_response>> client::spawned_call(std::shared_ptr<state> shared,
+                                                                       chat_request request) {
+    auto outcome = co_await call(std::move(shared), std::move(request));
+    co_await this_coro::throw_if_cancelled(false);
+    co_return outcome;
+}
+
 CHORUS_LAZY_DECL awaitable<result<embedding_response>> client::try_embed(embedding_request request) {
     return detail::embed(state_, std::move(request));
 }

@@ -10,6 +10,7 @@
 #include <chorus/json/partial.hpp>
 #include <chorus/structured/complete_as.hpp>
 
+#include <exception>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -60,7 +61,13 @@ class typed_stream {
 
     static awaitable<result<std::optional<T>>> advance(std::shared_ptr<state> self) {
         for (;;) {
-            const auto event = co_await self->answer.try_next();
+            result<std::optional<chat_event>> event;
+            try {
+                event = co_await self->answer.try_next();
+            } catch (...) {
+                // Cancelled between two events: then the next one is not waited for.
+                event = error::from_exception(std::current_exception());
+            }
             if (!event) co_return event.error();
             if (!*event) co_return std::optional<T>();
             bool has_grown = self->take(**event);

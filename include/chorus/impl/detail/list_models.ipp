@@ -4,6 +4,7 @@
 #include <chorus/detail/list_models.hpp>
 
 #include <chrono>
+#include <exception>
 #include <iterator>
 #include <optional>
 #include <string>
@@ -38,7 +39,13 @@ CHORUS_LAZY_DECL awaitable<result<std::vector<model_info>>> list_models(std::sha
     std::vector<model_info> all;
     std::string after;
     for (int pages = 0; pages < most_model_pages; ++pages) {
-        auto page = co_await call(shared, model_page_question{&after, &deadline});
+        result<model_page> page;
+        try {
+            page = co_await call(shared, model_page_question{&after, &deadline});
+        } catch (...) {
+            // Cancelled between two pages: then the next one is not asked for.
+            page = error::from_exception(std::current_exception());
+        }
         if (!page) co_return page.error();
         all.insert(all.end(), std::make_move_iterator(page->models.begin()),
                    std::make_move_iterator(page->models.end()));

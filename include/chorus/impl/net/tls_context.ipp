@@ -306,7 +306,7 @@ struct tls_context::maker {
         // Without keys and digests below 112 bits, such as RSA with 1024 and SHA-1, whatever this OpenSSL was built with.
         constexpr int least_security = 2;
         if (SSL_CTX_get_security_level(context) < least_security) SSL_CTX_set_security_level(context, least_security);
-        trust_system();
+        if (options.verify_) trust_system();
         if (auto done = configure(); !done) return done;
         SSL_CTX_set_verify(context, options.verify_ ? SSL_VERIFY_PEER : SSL_VERIFY_NONE,
                            options.verify_ ? &detail::on_certificate : nullptr);
