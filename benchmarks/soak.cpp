@@ -13,6 +13,7 @@
 #include <filesystem>
 #include <iostream>
 #include <iterator>
+#include <optional>
 #include <ranges>
 #include <string>
 #include <string_view>
@@ -33,7 +34,8 @@ using namespace chorus::testing_support;
 
 constexpr std::string_view usage = R"(Usage: soak [options]
 Keeps a fixed number of calls under way, every third a stream, for some time; says what memory and descriptors do
-meanwhile. Fails when an answer is wrong, an error is not explained, or a descriptor or a megabyte is left at the end.
+meanwhile. Fails when an answer is wrong, an error is not explained, a descriptor or a megabyte is left at the end, or
+resident memory grows by more than 2 MB from the second quarter of the run to its last.
 
   --seconds N         (default: 60)
   --requests N        ends after so many requests instead
@@ -70,6 +72,19 @@ struct sample {
     std::size_t descriptors = 0;
 };
 
+/// The median of the second quarter of the samples, and that of the last: the first quarter warms up.
+std::pair<std::size_t, std::size_t> early_and_late(const std::vector<sample>& all, std::size_t sample::*figure) {
+    const auto median = [&](std::size_t from, std::size_t to) {
+        std::vector<std::size_t> values;
+        for (std::size_t at = from; at < std::max(to, from + 1); ++at) values.push_back(all[at].*figure);
+        const auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
+        std::nth_element(values.begin(), middle, values.end());
+        return *middle;
+    };
+    const std::size_t count = all.size();
+    return {median(count / 4, count / 2), median(count - std::max<std::size_t>(count / 4, 1), count)};
+}
+
 /// Kilobytes a second, by least squares, over the second half of the samples: the first warms up.
 double slope(const std::vector<sample>& all, std::size_t sample::*figure) {
     const std::ranges::subrange late(all.begin() + static_cast<std::ptrdiff_t>(all.size() / 2), all.end());
@@ -101,29 +116,35 @@ class soak {
         requests_ = answered_ = explained_ = 0;
         const std::size_t descriptors_before = open_descriptors();
         const std::size_t heap_before = heap_bytes();
+        samples_.push_back(take_sample(0));
         auto watching = chorus::spawn(here, watch());
         const bench::stopwatch all;
         const double seconds = static_cast<double>(wanted_.seconds);
         co_await work(wanted_.requests > 0 ? wanted_.requests : SIZE_MAX, wanted_.requests > 0 ? 1e9 : seconds);
         const double lasted = all.wall_s();
         watching.cancel();
-        const auto last_look = take_sample(lasted);
+        const auto last_look = samples_.emplace_back(take_sample(lasted));
         co_await chorus::sleep_for(std::chrono::milliseconds(100));  // for what closes on its own
         const std::size_t descriptors_after = open_descriptors();
         const auto heap_growth = static_cast<std::ptrdiff_t>(heap_bytes()) - static_cast<std::ptrdiff_t>(heap_before);
+
+        const auto [early_kb, late_kb] = early_and_late(samples_, &sample::rss_kb);
 
         bench::report figures;
         figures.add("seconds", lasted).add("requests", requests_).add("concurrency", wanted_.concurrency);
         figures.add("requests_per_s", static_cast<double>(requests_) / lasted);
         figures.add("answered", answered_).add("explained_errors", explained_).add("wrong", wrong_);
         figures.add("rss_kb", last_look.rss_kb).add("rss_kb_per_s", slope(samples_, &sample::rss_kb));
+        figures.add("rss_kb_early", early_kb).add("rss_kb_late", late_kb);
         figures.add("heap_kb_per_s", slope(samples_, &sample::heap_kb));
         figures.add("heap_growth_bytes", heap_growth);
         figures.add("descriptors_before", descriptors_before).add("descriptors_after", descriptors_after);
         figures.print(std::cout, wanted_.json);
         const bool is_left_over = descriptors_after > descriptors_before;
         constexpr std::ptrdiff_t tolerated = 1024 * 1024;  // a leak in one of a thousand calls is more
-        const bool is_good = wrong_ == 0 && answered_ > 0 && !is_left_over && heap_growth < tolerated;
+        constexpr std::size_t tolerated_kb = 2 * 1024;     // pages that the allocator does not give back yet
+        const bool is_steady = late_kb <= early_kb + tolerated_kb;
+        const bool is_good = wrong_ == 0 && answered_ > 0 && !is_left_over && heap_growth < tolerated && is_steady;
         co_return is_good ? EXIT_SUCCESS : EXIT_FAILURE;
     }
 
@@ -134,15 +155,28 @@ class soak {
         auto options = chorus::client_options().max_connections(wanted_.concurrency);
         if (wanted_.chaos) options.limits(chaos_limits()).max_attempts(1);
         auto llm = server_.make_client(here, options);
+        std::optional<closed_port> closed;
+        std::optional<chorus::client> nobody;
+        if (wanted_.chaos) {
+            closed.emplace();
+            nobody.emplace(here, chorus::openai().base_url(closed->base_url()).api_key("sk-mock"), options);
+        }
         const bench::stopwatch clock;
         const auto left = [&](std::size_t) { return clock.wall_s() < seconds; };
-        const auto ask = [&](std::size_t question) { return ask_one(llm, question); };
+        const auto ask = [&](std::size_t question) {
+            return ask_one(trouble_at(question) == trouble::nobody ? *nobody : llm, question);
+        };
         const auto judge = [&](std::size_t question, const chorus::result<chorus::chat_response>& outcome) {
             note(question, outcome);
         };
         co_await chorus::for_each_completed(std::views::iota(std::size_t{0}, requests) | std::views::take_while(left),
                                             ask, {.limit = wanted_.concurrency}, judge);
         co_await llm.close();
+        if (nobody) co_await nobody->close();
+    }
+
+    trouble trouble_at(std::size_t question) const {
+        return wanted_.chaos ? trouble_of(question, wanted_.http2) : trouble::none;
     }
 
     chorus::awaitable<chorus::result<chorus::chat_response>> ask_one(chorus::client& llm, std::size_t question) {
@@ -154,12 +188,12 @@ class soak {
     }
 
     void note(std::size_t question, const chorus::result<chorus::chat_response>& outcome) {
-        const trouble what = wanted_.chaos ? trouble_of(question, wanted_.http2) : trouble::none;
+        const trouble what = trouble_at(question);
         ++requests_;
         if (outcome && may_succeed(what) &&
             (wanted_.any_answer ? !outcome->text().empty() : outcome->text() == "echo: " + chaos_prompt(question))) {
             ++answered_;
-        } else if (!outcome && wanted_.chaos && explains(what, outcome.error(), wanted_.http2)) {
+        } else if (!outcome && wanted_.chaos && explains(what, outcome.error(), wanted_.http2, company::unknown)) {
             ++explained_;
         } else if (constexpr std::size_t told = 5; wrong_++ < told) {
             std::cerr << "wrong: question " << question << " with trouble " << static_cast<int>(what) << ": "

@@ -39,12 +39,14 @@ TEST(simulation, keeps_its_promises_in_every_world) {
     const std::uint64_t seeds = from_environment("CHORUS_SEEDS", usual);
     std::map<int, std::size_t> counts;
     std::size_t calls = 0;
+    std::size_t turns = 0;
     for (std::uint64_t seed = 1, failed = 0; seed <= seeds && failed < 10; ++seed) {
         const auto outcome = run_world(seed);
         report(seed, outcome);
         if (!outcome.problems.empty()) ++failed;
         for (const auto& [code, count] : outcome.counts) counts[code] += count;
         calls += outcome.calls;
+        turns += outcome.turns;
     }
     if (seeds < usual || HasFailure()) return;
 
@@ -57,6 +59,7 @@ TEST(simulation, keeps_its_promises_in_every_world) {
         EXPECT_GT(counts[static_cast<int>(each)], 0U) << "nothing failed with " << make_error_code(each).message();
     }
     EXPECT_GT(counts[0], calls / 3) << "most calls should have an answer";
+    EXPECT_GT(turns, seeds / 4) << "calls should wait for their turn at the limits of servers";
     RecordProperty("calls", static_cast<int>(calls));
 }
 

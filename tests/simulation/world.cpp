@@ -28,6 +28,7 @@
 #include <variant>
 
 #include "dice.hpp"
+#include "gate_witness.hpp"
 #include "misfortune.hpp"
 
 namespace chorus::simulation {
@@ -52,6 +53,7 @@ enum class manner {
 /// One call, from its plan to its end.
 struct call {
     manner how = manner::whole;
+    chorus::priority priority = chorus::priority::normal;
     std::size_t server = 0;
     std::size_t words = 0;
     std::size_t left_after = 0;  // events, when abandoned
@@ -130,7 +132,7 @@ class world {
     std::vector<std::unique_ptr<testing::simulated_server>> servers_;
     std::vector<std::vector<std::pair<clock::time_point, std::size_t>>> arrivals_;  // of calls, at each server
     std::shared_ptr<net::http_transport> transport_;
-    std::shared_ptr<traffic_control> traffic_;  // null: none in this world; so the breakers
+    std::shared_ptr<gate_witness> traffic_;  // null: none in this world; so the breakers
     std::shared_ptr<circuit_breakers> breakers_;
     std::vector<std::unique_ptr<client>> clients_;  // one a server, over one transport
     std::vector<call> calls_;
@@ -169,9 +171,11 @@ world::world(std::uint64_t seed) : shape_(seed * 4), call_dice_(seed * 4 + 3), l
     if (shape_.percent(30)) {
         traffic_options most;
         if (shape_.percent(50)) most.requests_per_minute = static_cast<std::int64_t>(shape_.between(5, 200));
-        most.max_concurrency = shape_.between(1, 10);
+        most.max_concurrency = shape_.between(1, 4);
         most.adaptive = shape_.percent(50);
-        traffic_ = std::make_shared<traffic_control>(loop_.get_executor(), most);
+        most.head_start = std::chrono::milliseconds(shape_.between(0, 20'000));
+        traffic_ = std::make_shared<gate_witness>(loop_.get_executor(), most,
+                                                  [this](std::string what) { complain(std::move(what)); });
     }
     if (!is_calm_ && shape_.percent(30)) {
         breakers_ = std::make_shared<circuit_breakers>(loop_.get_executor());
@@ -236,7 +240,7 @@ client_options world::options() {
 
 void world::plan_calls() {
     const std::size_t count = call_dice_.between(2, 10);
-    const auto spread = call_dice_.between(0us, 10s);
+    const auto spread = call_dice_.between(0us, traffic_ ? 2s : 10s);  // where they meet, they have to wait
     calls_.resize(count);
     for (call& each : calls_) {
         each.how = static_cast<manner>(call_dice_.between(0, 4));
@@ -247,6 +251,7 @@ void world::plan_calls() {
         each.pause = call_dice_.between(0us, 200ms);
         each.begins = call_dice_.between(0us, spread);
         if (is_calm_) continue;
+        each.priority = static_cast<chorus::priority>(call_dice_.between(0, 2));  // else they arrive out of order
         if (call_dice_.percent(15)) each.own_limit = std::chrono::milliseconds(call_dice_.between(1, 3'000));
         if (call_dice_.percent(15)) each.cancelled_after = call_dice_.between(0us, 4s);
     }
@@ -290,7 +295,7 @@ awaitable<void> world::begin(std::size_t index) {
     mine.has_begun = true;
     mine.began = time_.now();
     chat_request request("model");
-    request.user(prompt(index));
+    request.user(prompt(index)).priority(mine.priority);
     if (mine.own_limit) request.timeout(*mine.own_limit);
     client& llm = *clients_[mine.server];
     try {
@@ -498,6 +503,11 @@ outcome_of_world world::run() {
     }
     check_nothing_left();
     is_over_ = true;
+    if (traffic_) {
+        traffic_->close();
+        result_.waits = traffic_->waits();
+        result_.turns = traffic_->turns();
+    }
     clients_.clear();
     transport_.reset();
     if (loop_.poll() != 0 && time_.pending() > 0) complain("something runs on after close()");

@@ -16,6 +16,8 @@ struct outcome_of_world {
     std::string story;                  ///< A line for each call, for people.
     std::map<int, std::size_t> counts;  ///< Calls by `errc`; 0 for those that succeeded.
     std::size_t calls = 0;
+    std::size_t waits = 0;  ///< Attempts that the limits of a server held back for a while.
+    std::size_t turns = 0;  ///< Those of them that were let through while others waited.
 };
 
 /// Makes the world of a seed, runs it to its end, and says whether the invariants hold:
@@ -25,6 +27,8 @@ struct outcome_of_world {
 /// - no call ends after its total limit, nor `deadline_exceeded` before it; a cancelled call ends at once;
 /// - no lease is lost: with the last call the pool has no connection in use, being opened or waited for;
 /// - after `close` nothing is left: no stream, no deadline, no connection at a server, no handler;
+/// - the limits of a server let calls of one class through in the order in which they came, and those of different
+///   classes as their head start says;
 /// - without faults the calls reach each server in the order in which they began.
 outcome_of_world run_world(std::uint64_t seed);
 

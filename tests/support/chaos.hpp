@@ -7,6 +7,7 @@
 #include <chorus/testing/mock_server.hpp>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <cstddef>
@@ -15,8 +16,13 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 namespace chorus::testing_support {
 
@@ -36,6 +42,7 @@ enum class trouble : std::uint8_t {
     noise,       ///< Bytes below TLS.
     stall,       ///< Nothing more comes.
     refuse,      ///< The right answer; the next connection is closed before TLS.
+    nobody,      ///< The question goes to a port where nobody listens.
 };
 
 /// Every other question is troubled, but few stall: each takes as long as the limit of the client. What breaks a
@@ -43,17 +50,18 @@ enum class trouble : std::uint8_t {
 inline trouble trouble_of(std::size_t question, bool is_shared) {
     if (question % 2 == 0) return trouble::none;
     if (question % 1001 == 501) return trouble::stall;
-    constexpr trouble kinds[] = {trouble::slow_drip, trouble::busy,       trouble::broken,  trouble::no_json,
-                                 trouble::reset,     trouble::too_long,   trouble::drop,    trouble::refuse,
-                                 trouble::noise,     trouble::half_close, trouble::no_http, trouble::too_short};
+    constexpr trouble kinds[] = {trouble::slow_drip, trouble::busy,  trouble::broken,     trouble::no_json,
+                                 trouble::nobody,    trouble::reset, trouble::too_long,   trouble::drop,
+                                 trouble::refuse,    trouble::noise, trouble::half_close, trouble::no_http,
+                                 trouble::too_short};
     const std::size_t chosen = question / 2 % std::size(kinds);
-    const bool breaks_all = chosen > 4;  // and a reset, over HTTP/1.1
+    const bool breaks_all = chosen > 5;  // and a reset, over HTTP/1.1
     return is_shared && breaks_all && question / 2 / std::size(kinds) % 8 != 0 ? trouble::none : kinds[chosen];
 }
 
 /// After how many bytes of the response a connection breaks: none, in the head, in the body.
 inline std::size_t break_point(std::size_t question) {
-    return question / 24 * 37 % 500;
+    return question / 26 * 37 % 500;
 }
 
 inline std::string chaos_prompt(std::size_t question) {
@@ -99,6 +107,7 @@ inline void make_trouble(testing::mock_server& server, bool is_shared) {
             constexpr std::string_view body = R"({"choices":[{"message":{"role":"assistant","content":"half of an)";
             switch (trouble_of(question, is_shared)) {
                 case trouble::none:
+                case trouble::nobody:
                     return echo.answer(request, reply);
                 case trouble::slow_drip: {
                     echo.answer(request, reply);
@@ -143,15 +152,67 @@ inline void make_trouble(testing::mock_server& server, bool is_shared) {
         });
 }
 
-/// Whether a failed call failed as its trouble, or that of another call, says. On a shared connection of HTTP/2 the
-/// trouble of one stream may be that of all.
-inline bool explains(trouble what, const error& failed, bool is_shared) {
-    // Whoever opens a connection may meet one that is refused.
-    const bool was_opening = failed.phase() == phase::tls || failed.phase() == phase::connect;
-    if (was_opening && (failed == errc::tls_failed || failed == errc::connect_failed)) return true;
+/// A port of this host where nobody listens, for as long as it lives.
+class closed_port {
+ public:
+    closed_port() {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t size = sizeof address;
+        auto* const any = reinterpret_cast<sockaddr*>(&address);
+        if (socket_ < 0 || ::bind(socket_, any, size) != 0 || ::getsockname(socket_, any, &size) != 0) {
+            throw std::system_error(errno, std::generic_category(), "a closed port");
+        }
+        port_ = ntohs(address.sin_port);
+    }
+    ~closed_port() { ::close(socket_); }
+    closed_port(const closed_port&) = delete;
+    closed_port& operator=(const closed_port&) = delete;
+
+    std::string base_url() const { return "https://127.0.0.1:" + std::to_string(port_) + "/v1"; }
+
+ private:
+    int socket_ = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    std::uint16_t port_ = 0;
+};
+
+/// What the troubles of others do to a question on the same connection.
+enum class company : std::uint8_t {
+    harmless,  ///< It is alone, or they ended nothing but their own streams.
+    breaking,  ///< One of them ended the connection.
+    garbling,  ///< One of them put bytes into it that are no HTTP/2.
+    unknown,   ///< Who asks cannot know.
+};
+
+/// What a trouble does to the others of its connection.
+inline company company_of(trouble what) {
+    switch (what) {
+        case trouble::drop:
+        case trouble::half_close:
+        case trouble::noise:
+            return company::breaking;
+        case trouble::too_long:
+        case trouble::too_short:
+        case trouble::no_http:
+            return company::garbling;
+        default:
+            return company::harmless;
+    }
+}
+
+/// Whether a failed call failed as its trouble says, or as that of others on its connection does: who has no trouble of
+/// his own fails only as the loss of a connection explains.
+inline bool explains(trouble what, const error& failed, bool is_shared, company others) {
+    // Whoever opens a connection may meet one that is closed at once.
+    if (failed == errc::tls_failed && failed.phase() == phase::tls && what != trouble::nobody) return true;
     const bool is_cut = failed == errc::connection_lost || failed == errc::truncated;
     const bool is_strange = failed == errc::protocol_error;
-    if (is_shared && (is_cut || is_strange || failed == errc::refused)) return true;
+    if (is_shared) {
+        if (company_of(what) != company::harmless) others = std::max(others, company_of(what));
+        if (others >= company::breaking && (is_cut || failed == errc::refused)) return true;
+        if (others >= company::garbling && is_strange) return true;
+    }
     switch (what) {
         case trouble::none:
         case trouble::slow_drip:
@@ -162,8 +223,9 @@ inline bool explains(trouble what, const error& failed, bool is_shared) {
         case trouble::broken:
             return failed == errc::server_error;
         case trouble::no_json:
-        case trouble::too_short:
             return failed == errc::decode_failed;
+        case trouble::too_short:
+            return !is_shared && failed == errc::decode_failed;
         case trouble::no_http:
             return is_strange;
         case trouble::too_long:
@@ -175,6 +237,9 @@ inline bool explains(trouble what, const error& failed, bool is_shared) {
             return is_cut || is_strange || failed == errc::tls_failed;
         case trouble::stall:
             return failed == condition::timeout;
+        case trouble::nobody:
+            return failed == errc::connect_failed && failed.phase() == phase::connect &&
+                   failed.message().find("refused") != std::string::npos;
     }
     return false;
 }

@@ -90,6 +90,7 @@ class http2_server {
     void go_away_after(std::int32_t stream);
 
     mock_host& host_;
+    const std::uint64_t number_;  // of this connection
     std::unique_ptr<nghttp2_session, session_deleter> session_;
     std::vector<std::unique_ptr<exchange>> open_;
     std::vector<due> due_;  // a heap; streams that are closed stay in it for a while

@@ -24,11 +24,12 @@ struct mock_request {
     std::string body;
     // What the body of a chat says, in OpenAI's format or Anthropic's. In any other request these are empty.
     std::string model;
-    std::string prompt;           ///< Text of the last user message.
-    std::optional<error> defect;  ///< Why the body is not valid; unset when it is.
-    std::int32_t stream_id = 0;   ///< The stream that carried it in HTTP/2; zero in HTTP/1.1.
-    bool stream = false;          ///< The answer is to be streamed.
-    bool include_usage = false;   ///< `stream_options.include_usage`.
+    std::string prompt;            ///< Text of the last user message.
+    std::optional<error> defect;   ///< Why the body is not valid; unset when it is.
+    std::uint64_t connection = 0;  ///< The connection that carried it in HTTP/2, from 1 on; zero in HTTP/1.1.
+    std::int32_t stream_id = 0;    ///< The stream of that connection; likewise.
+    bool stream = false;           ///< The answer is to be streamed.
+    bool include_usage = false;    ///< `stream_options.include_usage`.
 
     /// The target without its query.
     std::string_view path() const noexcept;

@@ -26,6 +26,7 @@ struct mock_host {
 
     mock_options::values options;
     mock_service service;
+    std::uint64_t http2_connections = 0;
     std::array<char, 64 * 1024> read_buffer{};
     std::string write_buffer;
     std::vector<std::unique_ptr<mock_request>> spare_requests;  // their memory is used again

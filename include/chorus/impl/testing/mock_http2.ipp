@@ -231,7 +231,7 @@ CHORUS_DECL void http2_server::session_deleter::operator()(nghttp2_session* sess
     nghttp2_session_del(session);
 }
 
-CHORUS_DECL http2_server::http2_server(mock_host& host) : host_(host) {
+CHORUS_DECL http2_server::http2_server(mock_host& host) : host_(host), number_(++host.http2_connections) {
     nghttp2_session_callbacks* raw_callbacks = nullptr;
     nghttp2_option* raw_options = nullptr;
     if (nghttp2_session_callbacks_new(&raw_callbacks) != 0) throw std::bad_alloc();
@@ -341,6 +341,7 @@ CHORUS_DECL void http2_server::open(std::int32_t stream) {
 CHORUS_DECL void http2_server::complete(exchange& of) {
     if (dropping_ || (going_away_ && of.id > last_)) return;
     of.begun = true;
+    of.request->connection = number_;
     of.request->stream_id = of.id;
     of.reply = std::make_unique<mock_reply>();
     host_.service.begin(*of.request, *of.reply, of.owed);

@@ -29,6 +29,7 @@ CHORUS_DECL void mock_request::clear() noexcept {
     model.clear();
     detail::empty_kept(prompt);
     defect.reset();
+    connection = 0;
     stream_id = 0;
     stream = false;
     include_usage = false;
