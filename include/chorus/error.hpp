@@ -39,7 +39,7 @@ enum class errc {
     connect_timed_out,     ///< The connection, TLS handshake included, was not ready within the connect limit.
     first_byte_timed_out,  ///< The request was sent and no byte of the response came within the limit.
     write_timed_out,       ///< The peer took no byte of the request within the limit.
-    idle_timed_out,        ///< A stream was silent for longer than the limit: not even a sign of life came.
+    idle_timed_out,        ///< A response fell silent for longer than the limit: not even a sign of life came.
     content_timed_out,     ///< A stream brought signs of life, and no content within the limit.
     deadline_exceeded,     ///< The total limit of the call passed.
 

@@ -48,22 +48,24 @@ mock_options speaking(http::protocol version, mock_options options = {}) {
     return options;
 }
 
-// A test of the client that must hold whatever version of HTTP is spoken below it.
+// A test of the client that must hold whatever version of HTTP is spoken below it, on the virtual clock or the real one.
 #ifdef CHORUS_WITH_HTTP2
-#define CLIENT_TEST_OVER_HTTP2(name)                        \
-    CHORUS_TEST(client_over_http2, name) {                  \
+#define CLIENT_TEST_OVER_HTTP2(kind, name)                  \
+    kind(client_over_http2, name) {                         \
         co_await test_##name(*this, http::protocol::http2); \
     }
 #else
-#define CLIENT_TEST_OVER_HTTP2(name)
+#define CLIENT_TEST_OVER_HTTP2(kind, name)
 #endif
-#define CLIENT_TEST(name)                                                               \
+#define CLIENT_TEST_OF(kind, name)                                                      \
     awaitable<void> test_##name(testing::coroutine_test& test, http::protocol version); \
-    CHORUS_TEST(client_over_http1, name) {                                              \
+    kind(client_over_http1, name) {                                                     \
         co_await test_##name(*this, http::protocol::http1);                             \
     }                                                                                   \
-    CLIENT_TEST_OVER_HTTP2(name)                                                        \
+    CLIENT_TEST_OVER_HTTP2(kind, name)                                                  \
     awaitable<void> test_##name([[maybe_unused]] testing::coroutine_test& test, [[maybe_unused]] http::protocol version)
+#define CLIENT_TEST(name) CLIENT_TEST_OF(CHORUS_TEST, name)
+#define CLIENT_REAL_TIME_TEST(name) CLIENT_TEST_OF(CHORUS_REAL_TIME_TEST, name)
 
 /// Runs what is ready. The clock of the tests moves only when nothing is, so this waits for no packet that was sent.
 awaitable<void> settle() {
@@ -110,9 +112,9 @@ CLIENT_TEST(tells_an_observer_of_its_connections) {
     EXPECT_EQ(seen->seen, (std::vector<std::string>{"failed", "could not connect"}));
 }
 
-CHORUS_REAL_TIME_TEST(client_over_http1, says_where_the_time_of_a_call_went) {
-    mock_server server(get_executor(), mock_options().latency(5ms));
-    client llm = connect_to(get_executor(), server);
+CLIENT_REAL_TIME_TEST(says_where_the_time_of_a_call_went) {
+    mock_server server(test.get_executor(), speaking(version, mock_options().latency(5ms)));
+    client llm = connect_to(test.get_executor(), server);
     const http::timing fresh = (co_await llm.complete(question())).timing();
     EXPECT_GT(fresh.connect, 0ns);
     EXPECT_GT(fresh.tls, 0ns);
@@ -135,19 +137,24 @@ awaitable<void> ask_at_once(client& llm, int count) {
     }
 }
 
-CHORUS_TEST(client_over_http1, multiplexes_many_calls_over_few_connections) {
-    mock_server server(get_executor(), mock_options().latency(100ms));
-    client llm = connect_to(get_executor(), server, client_options().max_connections(20));
+CLIENT_TEST(multiplexes_many_calls_over_few_connections) {
+    // A connection of HTTP/1.1 carries one call at a time, one of HTTP/2 as many as the server says.
+    const bool is_shared = version == http::protocol::http2;
+    mock_server server(test.get_executor(),
+                       speaking(version, mock_options().max_concurrent_streams(50).latency(100ms)));
+    client llm = connect_to(test.get_executor(), server, client_options().max_connections(20));
     co_await ask_at_once(llm, 200);
-    EXPECT_EQ(server.counters().connections, 20u);
-    EXPECT_EQ(server.counters().peak_in_flight, 20u);
-    EXPECT_EQ(llm.pool_stats().opened, 20u);
-    EXPECT_EQ(llm.pool_stats().reused, 180u);
+    const std::size_t connections = is_shared ? 4 : 20;
+    EXPECT_EQ(server.counters().connections, connections);
+    EXPECT_EQ(server.counters().peak_in_flight, is_shared ? 200u : 20u);
+    EXPECT_EQ(server.counters().resets_after_end, 0u);
+    EXPECT_EQ(llm.pool_stats().opened, connections);
+    EXPECT_EQ(llm.pool_stats().reused, 200 - connections);
 }
 
-CHORUS_TEST(client_over_http1, resumes_the_tls_session_on_a_new_connection) {
-    mock_server server(get_executor());
-    client llm = connect_to(get_executor(), server);
+CLIENT_TEST(resumes_the_tls_session_on_a_new_connection) {
+    mock_server server(test.get_executor(), speaking(version));
+    client llm = connect_to(test.get_executor(), server);
     co_await llm.complete(question());
     server.close_connections();
     co_await settle();
@@ -158,12 +165,12 @@ CHORUS_TEST(client_over_http1, resumes_the_tls_session_on_a_new_connection) {
     EXPECT_EQ(server.counters().handshakes_resumed, 1u);
 }
 
-CHORUS_TEST(client_over_http1, sends_once_more_when_a_reused_connection_dies_without_an_answer) {
-    mock_server server(get_executor());
+CLIENT_TEST(sends_once_more_when_a_reused_connection_dies_without_an_answer) {
+    mock_server server(test.get_executor(), speaking(version));
     server.expect().reply_text("first");
     server.expect().drop();
     server.expect().reply_text("second");
-    client llm = connect_to(get_executor(), server);
+    client llm = connect_to(test.get_executor(), server);
     EXPECT_EQ((co_await llm.complete(question())).text(), "first");
     EXPECT_EQ((co_await llm.complete(question())).text(), "second");
     EXPECT_EQ(server.counters().connections, 2u);
@@ -182,12 +189,12 @@ CLIENT_TEST(does_not_send_again_what_a_fresh_connection_lost) {
     EXPECT_EQ(reply.error(), condition::retryable);
 }
 
-CHORUS_TEST(client_over_http1, does_not_send_again_once_a_byte_of_the_answer_came) {
-    mock_server server(get_executor());
+CLIENT_TEST(does_not_send_again_once_a_byte_of_the_answer_came) {
+    mock_server server(test.get_executor(), speaking(version));
     server.script().nothing_else();
     server.expect().reply_text("first");
     server.expect().reply_text("second").drop_after(20);
-    client llm = connect_to(get_executor(), server);
+    client llm = connect_to(test.get_executor(), server);
     co_await llm.complete(question());
     const auto reply = co_await llm.try_complete(question());
     CO_ASSERT_FALSE(reply);
@@ -195,9 +202,9 @@ CHORUS_TEST(client_over_http1, does_not_send_again_once_a_byte_of_the_answer_cam
     EXPECT_EQ(llm.pool_stats().idle, 0u);
 }
 
-CHORUS_TEST(client_over_http1, never_takes_a_response_cut_at_any_byte_for_a_success) {
-    mock_server server(get_executor(), mock_options().body_bytes(0));
-    client llm = connect_to(get_executor(), server);
+CLIENT_TEST(never_takes_a_response_cut_at_any_byte_for_a_success) {
+    mock_server server(test.get_executor(), speaking(version, mock_options().body_bytes(0)));
+    client llm = connect_to(test.get_executor(), server);
     const std::size_t length = 900;
     for (std::size_t cut = 0; cut < length; cut += 7) {
         server.expect()
@@ -212,9 +219,9 @@ CHORUS_TEST(client_over_http1, never_takes_a_response_cut_at_any_byte_for_a_succ
     }
 }
 
-CHORUS_TEST(client_over_http1, decodes_chunked_responses) {
-    mock_server server(get_executor(), mock_options().chunk_bytes(13));
-    client llm = connect_to(get_executor(), server);
+CLIENT_TEST(decodes_chunked_responses) {
+    mock_server server(test.get_executor(), speaking(version, mock_options().chunk_bytes(13)));
+    client llm = connect_to(test.get_executor(), server);
     EXPECT_EQ((co_await llm.complete(question())).text(), "echo: Question 1");
     EXPECT_TRUE((co_await llm.complete(question())).timing().reused);
 }
@@ -248,10 +255,30 @@ CLIENT_TEST(limits_the_wait_for_the_first_byte) {
     EXPECT_EQ(llm.pool_stats().in_use + llm.pool_stats().idle, version == http::protocol::http2 ? 1u : 0u);
 }
 
-CHORUS_TEST(client_over_http1, limits_the_whole_call) {
-    mock_server server(get_executor());
+CLIENT_TEST(limits_the_silence_within_a_response_and_a_slow_drip_as_a_whole) {
+    mock_server server(test.get_executor(), speaking(version));
     server.expect().stall_after(30);
-    client llm = connect_to(get_executor(), server);
+    server.expect().reply_sse_pieces(std::vector<std::string>(1000, " ")).every(1s);
+    http::limits limits;
+    limits.idle = 2s;
+    limits.total = 30s;
+    client llm = connect_to(test.get_executor(), server, client_options().limits(limits).max_attempts(1));
+    for (const errc expected : {errc::idle_timed_out, errc::deadline_exceeded}) {
+        const auto start = now(test.get_executor());
+        const auto reply = co_await llm.try_complete(question());
+        CO_ASSERT_FALSE(reply);
+        EXPECT_EQ(reply.error(), expected) << reply.error().message();
+        EXPECT_EQ(reply.error().phase(), phase::read);
+        EXPECT_EQ(std::chrono::round<std::chrono::seconds>(now(test.get_executor()) - start),
+                  expected == errc::idle_timed_out ? 2s : 30s);
+    }
+    EXPECT_EQ(llm.pool_stats().in_use + llm.pool_stats().idle, version == http::protocol::http2 ? 1u : 0u);
+}
+
+CLIENT_TEST(limits_the_whole_call) {
+    mock_server server(test.get_executor(), speaking(version));
+    server.expect().stall_after(30);
+    client llm = connect_to(test.get_executor(), server);
     const auto reply = co_await llm.try_complete(question().timeout(7s));
     CO_ASSERT_FALSE(reply);
     EXPECT_EQ(reply.error(), errc::deadline_exceeded);
@@ -286,20 +313,21 @@ CLIENT_TEST(can_be_told_not_to_verify_by_a_name_that_warns) {
     EXPECT_EQ((co_await llm.complete(question())).text(), "echo: Question 1");
 }
 
-CHORUS_TEST(client_over_http1, speaks_plain_http_to_local_servers) {
-    mock_server server(get_executor(), mock_options().plain());
-    client llm = connect_to(get_executor(), server);
+CLIENT_TEST(speaks_plain_http_to_local_servers) {
+    mock_server server(test.get_executor(), speaking(version, mock_options().plain()));
+    client llm = connect_to(test.get_executor(), server, client_options().protocol(version));
     EXPECT_EQ((co_await llm.complete(question())).text(), "echo: Question 1");
     EXPECT_TRUE((co_await llm.complete(question())).timing().reused);
 }
 
-CHORUS_TEST(client_over_http1, names_the_address_that_refuses_the_connection) {
+CLIENT_TEST(names_the_address_that_refuses_the_connection) {
     std::string gone;
     {
-        mock_server server(get_executor(), mock_options().plain());
+        mock_server server(test.get_executor(), speaking(version, mock_options().plain()));
         gone = server.base_url();
     }
-    client llm(get_executor(), openai(&no_environment).base_url(gone).api_key("k"));
+    client llm(test.get_executor(), openai(&no_environment).base_url(gone).api_key("k"),
+               client_options().protocol(version));
     const auto reply = co_await llm.try_complete(question());
     CO_ASSERT_FALSE(reply);
     EXPECT_EQ(reply.error(), errc::connect_failed);
@@ -316,9 +344,9 @@ CHORUS_TEST(client_over_http1, obeys_what_the_server_says_of_keep_alive) {
     EXPECT_FALSE((co_await llm.complete(question())).timing().reused);
 }
 
-CHORUS_TEST(client_over_http1, follows_a_server_that_ends_connections_after_some_requests) {
-    mock_server server(get_executor(), mock_options().max_requests_per_connection(3));
-    client llm = connect_to(get_executor(), server);
+CLIENT_TEST(follows_a_server_that_ends_connections_after_some_requests) {
+    mock_server server(test.get_executor(), speaking(version, mock_options().max_requests_per_connection(3)));
+    client llm = connect_to(test.get_executor(), server);
     for (int i = 0; i < 10; ++i) co_await llm.complete(question(i));
     EXPECT_EQ(server.counters().connections, 4u);
     EXPECT_EQ(server.counters().requests, 10u);
@@ -391,15 +419,6 @@ CLIENT_TEST(close_lets_calls_under_way_end) {
 }
 
 #ifdef CHORUS_WITH_HTTP2
-CHORUS_TEST(client_over_http2, opens_one_connection_for_as_many_calls_as_it_carries) {
-    mock_server server(get_executor(), mock_options().http2().max_concurrent_streams(50).latency(100ms));
-    client llm = connect_to(get_executor(), server);
-    co_await ask_at_once(llm, 200);
-    EXPECT_EQ(server.counters().connections, 4u);
-    EXPECT_EQ(server.counters().peak_in_flight, 200u);
-    EXPECT_EQ(server.counters().resets_after_end, 0u);
-}
-
 CHORUS_TEST(client_over_http2, sends_again_what_the_server_did_not_process) {
     mock_server server(get_executor(), mock_options().http2());
     server.expect().refuse();
@@ -408,14 +427,6 @@ CHORUS_TEST(client_over_http2, sends_again_what_the_server_did_not_process) {
     client llm = connect_to(get_executor(), server);
     EXPECT_EQ((co_await llm.complete(question())).text(), "third time");
     EXPECT_EQ(server.counters().connections, 2u) << "a refused stream leaves the connection, a GOAWAY does not";
-}
-
-CHORUS_TEST(client_over_http2, follows_a_server_that_says_goodbye_after_some_requests) {
-    mock_server server(get_executor(), mock_options().http2().max_requests_per_connection(3));
-    client llm = connect_to(get_executor(), server);
-    for (int i = 0; i < 10; ++i) co_await llm.complete(question(i));
-    EXPECT_EQ(server.counters().requests, 10u);
-    EXPECT_EQ(server.counters().connections, 4u);
 }
 
 CHORUS_TEST(client_over_http2, resets_only_the_stream_of_a_cancelled_call) {
@@ -428,12 +439,6 @@ CHORUS_TEST(client_over_http2, resets_only_the_stream_of_a_cancelled_call) {
     EXPECT_TRUE(co_await std::move(stays));
     EXPECT_EQ(server.counters().resets_received, 1u);
     EXPECT_EQ(llm.pool_stats().opened, 1u);
-}
-
-CHORUS_TEST(client_over_http2, speaks_http2_without_tls_by_prior_knowledge) {
-    mock_server server(get_executor(), mock_options().http2().plain());
-    client llm = connect_to(get_executor(), server, client_options().protocol(http::protocol::http2));
-    EXPECT_EQ((co_await llm.complete(question())).text(), "echo: Question 1");
 }
 
 CHORUS_TEST(client_over_http2, names_a_server_that_does_not_speak_it) {

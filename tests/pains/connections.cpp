@@ -86,7 +86,7 @@ CHORUS_TEST(pain_03, a_pool_that_is_exhausted_says_by_how_many) {
         EXPECT_EQ(late.phase(), phase::pool);
         EXPECT_EQ(late.attempts(), 0) << "it was never sent";
         EXPECT_NE(late.message().find("2 connections in use"), std::string::npos) << late.message();
-        EXPECT_NE(late.message().find("calls waiting, at most 2 connections"), std::string::npos) << late.message();
+        EXPECT_NE(late.message().find("calls waiting, the oldest for 1000 ms"), std::string::npos) << late.message();
     }
     EXPECT_EQ(server.counters().requests, 2u);
 }

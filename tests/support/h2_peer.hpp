@@ -110,6 +110,10 @@ class h2_peer {
         bodies_[stream].second = ends;
         nghttp2_session_resume_data(session_, stream);
     }
+    /// What the client says of the heads that it takes.
+    std::size_t header_list_bytes() const {
+        return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE);
+    }
     /// What of a body the windows have kept back.
     std::size_t unsent(std::int32_t stream) const { return bodies_.at(stream).first.size(); }
     void interim(std::int32_t stream, const fields& head) {

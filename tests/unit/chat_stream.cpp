@@ -294,6 +294,7 @@ CHORUS_TEST(chat_stream, measures_silence_anew_after_every_read) {
     script.pause = 20s;
     http::limits limits;
     limits.idle = 30s;
+    limits.content_idle = std::chrono::milliseconds::max();  // none
     conversation with(get_executor(), std::move(script), client_options().limits(limits));
     auto answer = with.ask();
     const auto whole = co_await answer.try_finish();

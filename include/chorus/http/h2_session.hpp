@@ -6,6 +6,7 @@
 #include <chorus/http/limits.hpp>
 #include <chorus/http/message.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -30,6 +31,8 @@ class h2_session {
     class machine;
 
  public:
+    using time_point = std::chrono::steady_clock::time_point;
+
     /// One exchange. It belongs to the caller, who cancels it if it goes before it has completed.
     class stream {
      public:
@@ -55,8 +58,11 @@ class h2_session {
         bool is_request_sent() const noexcept { return unsent_.empty(); }
         /// True once the peer has said all that it had to say.
         bool has_ended() const noexcept { return is_complete_; }
+        /// When the last of the response came, once it has begun: a head, bytes of a body or the end.
+        time_point last_heard() const noexcept { return last_heard_; }
 
      protected:
+        const limits& caps() const noexcept { return caps_; }
         ~stream() = default;
 
      private:
@@ -68,6 +74,7 @@ class h2_session {
         std::string* unread_ = nullptr;  // or the body belongs to the answer
         std::string_view unsent_;        // of the body
         std::size_t announced_bytes_ = 0;
+        time_point last_heard_{};
         stream* previous_ = nullptr;
         stream* next_ = nullptr;
         std::int32_t id_ = 0;
@@ -94,10 +101,10 @@ class h2_session {
     /// Forgets an exchange: no completion follows, and the peer is told if the stream is still open.
     void cancel(stream& one) noexcept;
 
-    /// Takes what was received, all of it.
+    /// Takes what was received at that time, all of it.
     /// Errors: `errc::protocol_error` for a peer that breaks the protocol or floods: what has to be sent still tells
-    /// it why, and then the connection is of no use.
-    result<void> feed(std::string_view bytes);
+    /// it why (RFC 9113, 5.4.1; a flood is ENHANCE_YOUR_CALM), and then the connection is of no use.
+    result<void> feed(std::string_view bytes, time_point now = {});
 
     /// Tells that the peer ended the stream of bytes, or that it broke: every exchange left ends.
     void feed_end(std::string_view cause);

@@ -14,7 +14,7 @@ struct limits {
     std::chrono::milliseconds write =
         std::chrono::minutes(1);  ///< `errc::write_timed_out`; over HTTP/1.1, the peer takes no byte
     std::chrono::milliseconds first_byte = std::chrono::minutes(10);  ///< `errc::first_byte_timed_out`
-    std::chrono::milliseconds idle = std::chrono::minutes(5);  ///< `errc::idle_timed_out`; between bytes of a stream
+    std::chrono::milliseconds idle = std::chrono::minutes(5);  ///< `errc::idle_timed_out`; between bytes of a response
     /// `errc::content_timed_out`; between pieces of content of a stream. Signs of life are none: servers send them while a
     /// model thinks, which may take minutes, and some for ever.
     std::chrono::milliseconds content_idle = std::chrono::minutes(10);

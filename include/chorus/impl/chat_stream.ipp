@@ -103,12 +103,9 @@ CHORUS_LAZY_DECL awaitable<result<void>> chat_stream::state::open() {
 CHORUS_DECL net::time_limit chat_stream::state::patience() const {
     const clock::time_point now = shared->timers.now();
     const http::limits& limits = progress->limits();
-    net::time_limit nearest{progress->deadline(), errc::deadline_exceeded};
-    const clock::time_point content = detail::saturating_add(now, limits.content_idle - fruitless);
-    if (content < nearest.when) nearest = {content, errc::content_timed_out};
-    const clock::time_point byte = detail::saturating_add(now, limits.idle);
-    if (byte < nearest.when) nearest = {byte, errc::idle_timed_out};
-    return nearest;
+    const net::time_limit whole{progress->deadline(), errc::deadline_exceeded};
+    return whole.or_after(limits.content_idle, now - fruitless, errc::content_timed_out)
+        .or_after(limits.idle, now, errc::idle_timed_out);
 }
 
 /// Looks at what a read brought, which began with so many contents there.

@@ -39,8 +39,8 @@ class h1_connection final : public connection {
 
     awaitable<result<void>> converse(const http::request& message, const http::limits& caps, clock::time_point deadline,
                                      part wanted, http::response& answer);
-    void watch(clock::time_point when, errc reason);
-    void ring() noexcept;
+    void watch(const time_limit& limit);
+    void ring();
     void interrupt(errc reason) noexcept;
     bool must_wait() const noexcept;
     bool is_refused_by_proxy() const noexcept;
@@ -54,9 +54,10 @@ class h1_connection final : public connection {
     std::unique_ptr<const http::forwarding> via_;  // null: the peer is the server itself, or a tunnel to it
     http::h1_response_decoder decoder_;
     alarm alarm_;
-    errc alarm_reason_{};  // what the alarm means when it rings; none where it means nothing any more
-    errc interruption_{};  // why the exchange was cut short, if by us
-    std::string pending_;  // bytes of a line that is not yet complete, or of a body that nobody has read yet
+    clock::time_point rings_at_{};  // the alarm, where it is set: never later than the limit
+    time_limit limit_;              // of what is awaited; without a reason where nothing is
+    errc interruption_{};           // why the exchange was cut short, if by us
+    std::string pending_;           // bytes of a line that is not yet complete, or of a body that nobody has read yet
     io_result last_step_;
     boost::system::error_code write_failure_;
     std::optional<std::chrono::seconds> keep_alive_;

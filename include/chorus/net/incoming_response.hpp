@@ -8,6 +8,7 @@
 #include <chorus/http/body_sink.hpp>
 #include <chorus/http/message.hpp>
 
+#include <chrono>
 #include <string>
 #include <utility>
 
@@ -17,6 +18,12 @@ namespace chorus::net {
 struct time_limit {
     clock::time_point when = clock::time_point::max();
     errc reason = errc::deadline_exceeded;
+
+    /// The nearer of this limit and another one, of so long from `start` on.
+    time_limit or_after(std::chrono::milliseconds length, clock::time_point start, errc why) const noexcept {
+        const clock::time_point other = chorus::detail::saturating_add(start, length);
+        return other < when ? time_limit{other, why} : *this;
+    }
 };
 
 /// A response whose head is there. Nothing is received that nobody asks for, so a slow reader holds back its peer and

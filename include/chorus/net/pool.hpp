@@ -41,6 +41,7 @@ class lease {
 
     pool* pool_ = nullptr;
     policy::pool_ledger::connection_id connection_ = policy::pool_ledger::no_connection;
+    bool is_first_ = false;  // on its connection
 };
 
 /// Carries out what the ledger decides: opens and closes connections, resumes who waited. Connections whose time is
@@ -92,8 +93,8 @@ class pool : public std::enable_shared_from_this<pool> {
                                     http::origin where, std::chrono::milliseconds limit);
     void finish_opening(policy::pool_ledger::connection_id id, result<std::unique_ptr<connection>> outcome);
     void give_back(policy::pool_ledger::connection_id id) noexcept;
-    bool is_fit(connection& link);
-    error timed_out(errc limit) const;
+    bool is_fit(const lease& given);
+    error timed_out(errc limit);
 
     executor executor_;
     timer_service& timers_;

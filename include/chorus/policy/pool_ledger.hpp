@@ -86,6 +86,8 @@ class pool_ledger {
     void retire_all();
     /// Empties the queue. Returns the waiters, in order of arrival within an origin.
     std::vector<void*> dismiss_all();
+    /// Who waits longest, or null.
+    void* longest_waiting() noexcept;
     /// When `expire` has something to do next, at the earliest.
     std::optional<time_point> next_expiry() const noexcept { return next_expiry_; }
 

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -65,12 +66,6 @@ class h2_session_test : public testing::Test {
             auto& ended = static_cast<question&>(*each);
             outcomes.emplace(ended.name, ended.outcome());
         }
-    }
-    /// Sends raw frames to the client.
-    result<void> feed_raw(std::initializer_list<unsigned char> bytes) {
-        std::string text;
-        for (const unsigned char byte : bytes) text += static_cast<char>(byte);
-        return client.feed(text);
     }
 
     request message;
@@ -497,46 +492,228 @@ TEST_F(h2_session_test, takes_header_fields_only_up_to_their_number) {
     EXPECT_TRUE(outcomes.at(&c));
 }
 
-TEST_F(h2_session_test, refuses_what_is_not_http2_and_says_goodbye) {
-    exchange();
-    std::string garbage = "HTTP/1.1 400 Bad Request\r\n\r\n";
-    const auto outcome = client.feed(garbage);
-    ASSERT_FALSE(outcome);
-    EXPECT_EQ(outcome.error(), errc::protocol_error);
-    std::string out;
-    client.append_output(out);
-    server.receive(out);
-    EXPECT_NE(server.goodbye, NGHTTP2_NO_ERROR);
-    EXPECT_FALSE(client.is_accepting());
+// --- raw frames: what nghttp2 as a peer would not send ----------------------------------------------------------------
+
+/// A frame of RFC 9113, section 4.1.
+std::string frame(unsigned type, unsigned flags, unsigned stream, const std::string& payload = {}) {
+    std::string bytes;
+    const auto append = [&bytes](std::size_t number, int octets) {
+        while (octets-- > 0) bytes += static_cast<char>(number >> 8 * octets & 0xff);
+    };
+    append(payload.size(), 3);
+    append(type, 1);
+    append(flags, 1);
+    append(stream, 4);
+    return bytes + payload;
 }
 
-TEST_F(h2_session_test, stops_a_peer_that_floods) {
-    const std::string ping("\0\0\x08\x06\0\0\0\0\0........", 17);
-    const std::string settings("\0\0\0\x04\0\0\0\0\0", 9);
-    for (const std::string& frame : {ping, settings}) {
-        h2_session flooded;
-        std::string out;
-        flooded.append_output(out);
-        ASSERT_TRUE(flooded.feed(settings));
-        result<void> outcome;
-        int frames = 0;
-        for (; frames < 5000 && outcome; ++frames) outcome = flooded.feed(frame);
-        ASSERT_FALSE(outcome) << "it went on for ever";
-        EXPECT_LT(frames, 1100);
+/// One entry of SETTINGS, or anything else of so many octets.
+std::string octets(std::initializer_list<unsigned char> bytes) {
+    return {bytes.begin(), bytes.end()};
+}
+
+enum : unsigned { end_stream = 1, ack = 1, end_headers = 4, padded = 8 };
+
+/// The error codes that a client's output tells, by stream; that of its GOAWAY by stream 0.
+std::map<unsigned, std::uint32_t> told_errors(h2_session& client) {
+    std::string out;
+    while (client.append_output(out)) {
+    }
+    constexpr std::string_view preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    std::string_view rest = out;
+    if (rest.starts_with(preface)) rest.remove_prefix(preface.size());
+    const auto number = [&rest](std::size_t at, std::size_t count) {
+        std::uint32_t value = 0;
+        while (count-- > 0) value = value << 8 | static_cast<unsigned char>(rest.at(at++));
+        return value;
+    };
+    std::map<unsigned, std::uint32_t> told;
+    while (rest.size() >= 9) {
+        if (number(3, 1) == NGHTTP2_RST_STREAM) told[number(5, 4)] = number(9, 4);
+        if (number(3, 1) == NGHTTP2_GOAWAY) told[0] = number(13, 4);
+        rest.remove_prefix(9 + number(0, 3));
+    }
+    EXPECT_TRUE(rest.empty()) << "output that is no frame";
+    return told;
+}
+
+const std::string no_settings = frame(NGHTTP2_SETTINGS, 0, 0);
+
+TEST_F(h2_session_test, ends_a_connection_on_what_is_not_http2_and_says_why) {
+    const std::string status = octets({0x88});  // ":status: 200", indexed (RFC 7541, appendix A)
+    const struct {
+        const char* what;
+        std::string bytes;
+        std::uint32_t code;
+        bool is_first = false;
+    } rows[] = {
+        {"HTTP/1.1 at once", "HTTP/1.1 400 Bad Request\r\n\r\n", NGHTTP2_PROTOCOL_ERROR, true},
+        {"no SETTINGS first", frame(NGHTTP2_PING, 0, 0, "........"), NGHTTP2_PROTOCOL_ERROR, true},
+        {"HTTP/1.1 later", "HTTP/1.1 400 Bad Request\r\n\r\n", NGHTTP2_FRAME_SIZE_ERROR},
+        {"zeros", std::string(100, '\0'), NGHTTP2_PROTOCOL_ERROR},
+        {"a frame longer than was allowed", frame(NGHTTP2_DATA, 0, 1, std::string(16'385, 'x')),
+         NGHTTP2_FRAME_SIZE_ERROR},
+        {"a PING of 7 bytes", frame(NGHTTP2_PING, 0, 0, "......."), NGHTTP2_FRAME_SIZE_ERROR},
+        {"a PING on a stream", frame(NGHTTP2_PING, 0, 1, "........"), NGHTTP2_PROTOCOL_ERROR},
+        {"half a setting", frame(NGHTTP2_SETTINGS, 0, 0, "..."), NGHTTP2_FRAME_SIZE_ERROR},
+        {"an acknowledgement with settings", frame(NGHTTP2_SETTINGS, ack, 0, octets({0, 3, 0, 0, 0, 1})),
+         NGHTTP2_FRAME_SIZE_ERROR},
+        {"an acknowledgement of nothing", frame(NGHTTP2_SETTINGS, ack, 0), NGHTTP2_PROTOCOL_ERROR},
+        {"settings of a stream", frame(NGHTTP2_SETTINGS, 0, 1), NGHTTP2_PROTOCOL_ERROR},
+        {"push", frame(NGHTTP2_SETTINGS, 0, 0, octets({0, 2, 0, 0, 0, 1})), NGHTTP2_PROTOCOL_ERROR},
+        {"a window beyond 31 bits", frame(NGHTTP2_SETTINGS, 0, 0, octets({0, 4, 0xff, 0xff, 0xff, 0xff})),
+         NGHTTP2_FLOW_CONTROL_ERROR},
+        {"frames of 1 byte", frame(NGHTTP2_SETTINGS, 0, 0, octets({0, 5, 0, 0, 0, 1})), NGHTTP2_PROTOCOL_ERROR},
+        {"DATA of no stream", frame(NGHTTP2_DATA, 0, 0, "x"), NGHTTP2_PROTOCOL_ERROR},
+        {"DATA of a stream that nobody began", frame(NGHTTP2_DATA, 0, 7, "x"), NGHTTP2_PROTOCOL_ERROR},
+        {"padding beyond the frame", frame(NGHTTP2_DATA, padded, 1, octets({9, 'x'})), NGHTTP2_PROTOCOL_ERROR},
+        {"HEADERS of no stream", frame(NGHTTP2_HEADERS, end_headers, 0, status), NGHTTP2_PROTOCOL_ERROR},
+        {"HEADERS of a stream that nobody began", frame(NGHTTP2_HEADERS, end_headers, 7, status),
+         NGHTTP2_PROTOCOL_ERROR},
+        {"no HPACK", frame(NGHTTP2_HEADERS, end_headers, 1, octets({0xff, 0xff, 0xff, 0xff, 0xff, 0xff})),
+         NGHTTP2_COMPRESSION_ERROR},
+        {"a field of the table that is not there", frame(NGHTTP2_HEADERS, end_headers, 1, octets({0xfe})),
+         NGHTTP2_COMPRESSION_ERROR},
+        {"HEADERS cut off by another frame",
+         frame(NGHTTP2_HEADERS, 0, 1, status) + frame(NGHTTP2_PING, 0, 0, "........"), NGHTTP2_PROTOCOL_ERROR},
+        {"CONTINUATION of another stream", frame(NGHTTP2_HEADERS, 0, 1, status) + frame(NGHTTP2_CONTINUATION, 4, 3),
+         NGHTTP2_PROTOCOL_ERROR},
+        {"CONTINUATION of nothing", frame(NGHTTP2_CONTINUATION, end_headers, 1, status), NGHTTP2_PROTOCOL_ERROR},
+        {"RST_STREAM of 3 bytes", frame(NGHTTP2_RST_STREAM, 0, 1, "..."), NGHTTP2_FRAME_SIZE_ERROR},
+        {"RST_STREAM of a stream that nobody began", frame(NGHTTP2_RST_STREAM, 0, 7, "...."), NGHTTP2_PROTOCOL_ERROR},
+        {"PUSH_PROMISE", frame(NGHTTP2_PUSH_PROMISE, end_headers, 1, octets({0, 0, 0, 2, 0x82})),
+         NGHTTP2_PROTOCOL_ERROR},
+        {"a window update of nothing", frame(NGHTTP2_WINDOW_UPDATE, 0, 0, octets({0, 0, 0, 0})),
+         NGHTTP2_PROTOCOL_ERROR},
+        {"a window that overflows", frame(NGHTTP2_WINDOW_UPDATE, 0, 0, octets({0x7f, 0xff, 0xff, 0xff})),
+         NGHTTP2_FLOW_CONTROL_ERROR},
+        {"half a window update", frame(NGHTTP2_WINDOW_UPDATE, 0, 0, ".."), NGHTTP2_FRAME_SIZE_ERROR},
+        {"GOAWAY of a stream", frame(NGHTTP2_GOAWAY, 0, 1, "........"), NGHTTP2_PROTOCOL_ERROR},
+        {"half a GOAWAY", frame(NGHTTP2_GOAWAY, 0, 0, "..."), NGHTTP2_FRAME_SIZE_ERROR},
+    };
+    for (const auto& row : rows) {
+        h2_session session;
+        question one(message, {});
+        ASSERT_TRUE(session.submit(one));
+        EXPECT_TRUE(told_errors(session).empty()) << row.what;
+        if (!row.is_first) {
+            ASSERT_TRUE(session.feed(no_settings + frame(NGHTTP2_SETTINGS, ack, 0)));
+        }
+        const auto outcome = session.feed(row.bytes);
+        EXPECT_EQ(outcome ? error() : outcome.error(), errc::protocol_error) << row.what;
+        const auto told = told_errors(session);
+        ASSERT_TRUE(told.contains(0)) << row.what << ": no GOAWAY";
+        EXPECT_EQ(told.at(0), row.code) << row.what << ": " << nghttp2_http2_strerror(told.at(0));
+        EXPECT_FALSE(session.is_accepting()) << row.what;
+        session.feed_end("the end");
+        EXPECT_EQ(session.take_completions().size(), 1u) << row.what;
+        EXPECT_EQ(one.failure, errc::protocol_error) << row.what;
     }
 }
 
-TEST_F(h2_session_test, stops_a_peer_that_sends_empty_data_frames) {
-    const id stream = submit(a);
+TEST_F(h2_session_test, resets_a_response_with_a_name_in_capitals) {
+    question one(message, {});
+    question other(message, {});
+    ASSERT_TRUE(client.submit(one));
+    ASSERT_TRUE(client.submit(other));
+    ASSERT_TRUE(client.feed(no_settings));
+    EXPECT_TRUE(told_errors(client).empty());
+    // ":status: 200", and a literal that is not indexed, with a new name (RFC 7541, 6.2.2).
+    const std::string head = octets({0x88, 0x00, 7}) + "X-Upper" + octets({2}) + "no";
+    EXPECT_TRUE(client.feed(frame(NGHTTP2_HEADERS, end_headers, 1, head)));
+    EXPECT_EQ(told_errors(client), (std::map<unsigned, std::uint32_t>{{1u, NGHTTP2_PROTOCOL_ERROR}}));
+    EXPECT_EQ(client.take_completions(), std::vector<h2_session::stream*>{&one});
+    EXPECT_EQ(one.failure, errc::protocol_error);
+    const std::string sound = octets({0x88, 0x00, 7}) + "x-lower" + octets({2}) + "so";
+    EXPECT_TRUE(client.feed(frame(NGHTTP2_HEADERS, end_headers | end_stream, 3, sound)));
+    EXPECT_FALSE(other.failure.code());
+    EXPECT_EQ(other.answer.headers.get("x-lower"), "so");
+}
+
+TEST_F(h2_session_test, stops_a_peer_that_floods) {
+    const std::string open = frame(NGHTTP2_HEADERS, end_headers, 1, octets({0x88}));
+    const std::string closed = open + frame(NGHTTP2_RST_STREAM, 0, 1, "....");
+    const std::string grant = octets({0, 0, 0, 1});
+    const struct {
+        const char* what;
+        std::string before;
+        std::string frame;
+        int most = 1100;
+    } rows[] = {
+        {"PING", "", frame(NGHTTP2_PING, 0, 0, "........")},
+        {"SETTINGS", "", no_settings},
+        {"PRIORITY", "", frame(NGHTTP2_PRIORITY, 0, 1, ".....")},
+        {"empty DATA", open, frame(NGHTTP2_DATA, 0, 1)},
+        {"DATA of nothing but padding", open, frame(NGHTTP2_DATA, padded, 1, octets({2, 0, 0}))},
+        {"RST_STREAM", closed, frame(NGHTTP2_RST_STREAM, 0, 1, "....")},
+        {"WINDOW_UPDATE of the connection", "", frame(NGHTTP2_WINDOW_UPDATE, 0, 0, grant)},
+        {"WINDOW_UPDATE of a stream", "", frame(NGHTTP2_WINDOW_UPDATE, 0, 1, grant)},
+        {"WINDOW_UPDATE of a closed stream", closed, frame(NGHTTP2_WINDOW_UPDATE, 0, 1, grant)},
+        {"ALTSVC, which is known and of no use", "", frame(NGHTTP2_ALTSVC, 0, 0, octets({0, 1, 'a', 'b'}))},
+        {"frames that nobody knows", "", frame(0xbb, 0xff, 0, "x")},
+        {"the same, empty and of a stream", open, frame(0xff, 0, 1)},
+        {"CONTINUATION", frame(NGHTTP2_HEADERS, 0, 1, octets({0x88})), frame(NGHTTP2_CONTINUATION, 0, 1), 20},
+        {"CONTINUATION with fields", frame(NGHTTP2_HEADERS, 0, 1, octets({0x88})),
+         frame(NGHTTP2_CONTINUATION, 0, 1, octets({0x00, 1, 'x', 1, 'y'})), 20},
+    };
+    for (const auto& row : rows) {
+        h2_session flooded;
+        question one(message, {});
+        ASSERT_TRUE(flooded.submit(one));
+        EXPECT_TRUE(told_errors(flooded).empty());
+        ASSERT_TRUE(flooded.feed(no_settings));
+        ASSERT_TRUE(flooded.feed(row.before)) << row.what;
+        result<void> outcome;
+        int frames = 0;
+        for (; frames < 5000 && outcome; ++frames) outcome = flooded.feed(row.frame);
+        ASSERT_FALSE(outcome) << row.what << " went on for ever";
+        EXPECT_EQ(outcome.error(), errc::protocol_error) << row.what;
+        EXPECT_NE(outcome.error().message().find("flood"), std::string::npos) << outcome.error().message();
+        EXPECT_LT(frames, row.most) << row.what;
+        const auto told = told_errors(flooded);
+        ASSERT_TRUE(told.contains(0)) << row.what << ": no GOAWAY";
+        EXPECT_EQ(told.at(0), std::uint32_t{NGHTTP2_ENHANCE_YOUR_CALM}) << row.what;
+        EXPECT_FALSE(flooded.is_accepting()) << row.what;
+    }
+}
+
+TEST_F(h2_session_test, takes_no_zeal_for_a_flood) {
+    // A peer that gives back each window at once, in small pieces, or turns away all of many requests.
+    message.body.assign(1'000'000, 'x');
+    question upload(message, {});
+    ASSERT_TRUE(client.submit(upload));
+    ASSERT_TRUE(client.feed(no_settings));
+    const std::string grant = octets({0, 0, 2, 0});  // 512 bytes
+    for (int sent = 0; sent < 1'800; ++sent) {
+        std::string out;
+        client.append_output(out);
+        ASSERT_TRUE(client.feed(frame(NGHTTP2_WINDOW_UPDATE, 0, 0, grant))) << sent;
+        ASSERT_TRUE(client.feed(frame(NGHTTP2_WINDOW_UPDATE, 0, 1, grant))) << sent;
+    }
+    message.body.clear();
+    for (unsigned stream = 3; stream < 6'003; stream += 2) {
+        question refused(message, {});
+        ASSERT_TRUE(client.submit(refused));
+        EXPECT_TRUE(told_errors(client).empty());
+        ASSERT_TRUE(client.feed(frame(NGHTTP2_RST_STREAM, 0, stream, octets({0, 0, 0, 7})))) << stream;
+        EXPECT_EQ(refused.failure, errc::refused);
+        EXPECT_EQ(client.take_completions().size(), 1u);
+    }
+}
+
+TEST_F(h2_session_test, tells_the_peer_how_large_a_head_it_takes) {
     exchange();
-    server.respond(stream, ok, "x", false);
+    const limits usual;
+    EXPECT_EQ(server.header_list_bytes(), usual.head_bytes + 32 * usual.head_fields);
+    submit(a, {.head_bytes = 1000});
     exchange();
-    result<void> outcome;
-    int frames = 0;
-    for (; frames < 5000 && outcome; ++frames) outcome = feed_raw({0, 0, 0, 0, 0, 0, 0, 0, 1});
-    ASSERT_FALSE(outcome);
-    EXPECT_LT(frames, 1100);
-    EXPECT_NE(outcome.error().message().find("flood"), std::string::npos) << outcome.error().message();
+    EXPECT_EQ(server.header_list_bytes(), usual.head_bytes + 32 * usual.head_fields) << "others take more";
+    submit(b, {.head_bytes = 1'000'000});
+    exchange();
+    EXPECT_EQ(server.header_list_bytes(), 1'000'000 + 32 * usual.head_fields);
+    submit(c, {.head_bytes = SIZE_MAX, .head_fields = SIZE_MAX});
+    exchange();
+    EXPECT_EQ(server.header_list_bytes(), 0xffff'ffffu);
 }
 
 TEST_F(h2_session_test, counts_the_answers_to_its_pings) {

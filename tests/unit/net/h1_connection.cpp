@@ -1,4 +1,5 @@
 #include <chorus/async/sleep.hpp>
+#include <chorus/async/timer_service.hpp>
 #include <chorus/net/h1_connection.hpp>
 #include <chorus/testing/gtest.hpp>
 #include <chorus/testing/test_stream.hpp>
@@ -7,8 +8,10 @@
 #include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <gtest/gtest.h>
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -186,6 +189,79 @@ CHORUS_TEST(h1_connection, limits_the_wait_for_the_first_byte_apart_from_the_who
     CO_ASSERT_TRUE(slow.outcome && !*slow.outcome);
     EXPECT_EQ(slow.outcome->error(), errc::deadline_exceeded);
     EXPECT_EQ(slow.outcome->error().phase(), phase::read);
+}
+
+/// Under which a response may pause for two seconds, but not before it.
+http::limits impatient() {
+    http::limits caps;
+    caps.first_byte = 10s;
+    caps.idle = 2s;
+    return caps;
+}
+
+CHORUS_TEST(h1_connection, limits_the_silence_within_a_response_apart_from_that_before_it) {
+    for (std::size_t size = 1; size < response_text.size(); ++size) {
+        conversation talk(*this);
+        co_await talk.begin(example(), impatient());
+        co_await sleep_for(9s);
+        talk.peer().feed(response_text.substr(0, size));
+        co_await sleep_for(1999ms);
+        EXPECT_FALSE(talk.outcome.has_value()) << size;
+        co_await sleep_for(1ms);
+        co_await talk.settle();
+        CO_ASSERT_TRUE(talk.outcome && !*talk.outcome);
+        EXPECT_EQ(talk.outcome->error(), errc::idle_timed_out) << size;
+        EXPECT_EQ(talk.outcome->error().phase(), phase::read);
+        EXPECT_FALSE(talk.link->is_reusable());
+        EXPECT_EQ(test_clock().pending(), 0u) << "the alarm is cleared";
+    }
+}
+
+CHORUS_TEST(h1_connection, takes_every_byte_of_a_response_for_a_sign_of_life) {
+    for (const auto total : {10min, 1min}) {
+        conversation talk(*this);
+        http::limits caps = impatient();
+        caps.total = total;
+        const clock::time_point start = test_clock().now();
+        co_await talk.begin(example(), caps);
+        for (std::size_t i = 0; i < response_text.size() && !talk.outcome; ++i) {
+            co_await sleep_for(1s);
+            talk.peer().feed(response_text.substr(i, 1));
+        }
+        co_await talk.settle();
+        CO_ASSERT_TRUE(talk.outcome.has_value());
+        EXPECT_EQ(talk.outcome->has_value(), total == 10min);
+        if (*talk.outcome) continue;
+        EXPECT_EQ(talk.outcome->error(), errc::deadline_exceeded) << "a slow drip is alive, and ends all the same";
+        EXPECT_EQ(talk.outcome->error().phase(), phase::read);
+        EXPECT_LT(test_clock().now() - start, 1min + 1s);
+    }
+}
+
+/// Tells how often something was scheduled in the loop so far.
+std::uint64_t schedulings(const executor& ex) {
+    struct probe final : timer_entry {
+        void on_due(std::uint64_t) override {}
+        void on_shutdown() noexcept override {}
+    };
+    const boost::intrusive_ptr<probe> one(new probe);
+    auto& timers = timer_service::of(ex);
+    const std::uint64_t ticket = timers.schedule(*one, clock::time_point::max());
+    timers.cancel(*one);
+    return ticket - 1;
+}
+
+CHORUS_TEST(h1_connection, leaves_its_alarm_alone_while_bytes_come) {
+    conversation talk(*this);
+    co_await talk.begin();
+    const std::uint64_t before = schedulings(get_executor());
+    for (const char byte : response_text) {
+        talk.peer().feed(std::string(1, byte));
+        co_await talk.settle();
+    }
+    CO_ASSERT_TRUE(talk.outcome && *talk.outcome);
+    const std::uint64_t own = schedulings(get_executor()) - before - 1 - response_text.size();
+    EXPECT_LE(own, 1u) << "beside the probe, and a sleep a byte";
 }
 
 CHORUS_TEST(h1_connection, waits_without_end_for_the_first_byte_if_told_so) {

@@ -299,6 +299,16 @@ CHORUS_TEST(h1_streamed, bounds_the_head_by_the_limits_of_the_call_and_each_read
     CO_ASSERT_TRUE(slow.failure().has_value());
     EXPECT_EQ(*slow.failure(), errc::deadline_exceeded);
 
+    caps.idle = 1s;
+    conversation stalled(*this);
+    co_await stalled.open(caps);
+    stalled.wire->feed("HTTP/1.1 ");
+    co_await sleep_for(1s);
+    co_await stalled.settle();
+    CO_ASSERT_TRUE(stalled.failure().has_value());
+    EXPECT_EQ(*stalled.failure(), errc::idle_timed_out);
+    EXPECT_EQ(stalled.failure()->phase(), phase::read);
+
     conversation talk(*this);
     co_await talk.open(caps);
     talk.wire->feed(head_text);

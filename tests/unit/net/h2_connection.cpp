@@ -213,6 +213,67 @@ CHORUS_TEST(h2_connection, limits_each_exchange_by_itself) {
     EXPECT_TRUE(talk.link->is_alive());
 }
 
+CHORUS_TEST(h2_connection, limits_the_silence_within_a_response_apart_from_that_before_it) {
+    http::limits caps;
+    caps.first_byte = 10s;
+    caps.idle = 2s;
+    for (const char* body : {"", "half"}) {
+        conversation talk(*this);
+        CO_ASSERT_TRUE(co_await talk.open());
+        auto stalls = talk.ask(caps);
+        auto lively = talk.ask();
+        co_await talk.settle();
+        co_await sleep_for(9s);
+        talk.server.respond(1, ok, body, false);
+        talk.server.respond(3, ok, "a", false);
+        co_await talk.settle();
+        for (int i = 0; i < 4; ++i) {
+            EXPECT_FALSE(stalls.done()) << i;
+            co_await sleep_for(500ms);
+            talk.server.go_on(3, "b");
+            co_await talk.settle();
+        }
+        CO_ASSERT_TRUE(stalls.done());
+        const auto outcome = co_await std::move(stalls);
+        CO_ASSERT_FALSE(outcome);
+        EXPECT_EQ(outcome.error(), errc::idle_timed_out) << "what others receive is no sign of life";
+        EXPECT_EQ(outcome.error().phase(), phase::read);
+        EXPECT_TRUE(talk.server.requests[1].was_reset);
+        talk.server.go_on(3, "c", true);
+        co_await talk.settle();
+        CO_ASSERT_TRUE(co_await std::move(lively));
+        EXPECT_TRUE(talk.link->is_alive());
+        EXPECT_EQ(test_clock().pending(), 0u);
+    }
+}
+
+CHORUS_TEST(h2_connection, takes_every_byte_of_a_response_for_a_sign_of_life) {
+    for (const auto total : {10min, 1min}) {
+        conversation talk(*this);
+        CO_ASSERT_TRUE(co_await talk.open());
+        http::limits caps;
+        caps.idle = 2s;
+        caps.total = total;
+        const clock::time_point start = test_clock().now();
+        auto call = talk.ask(caps);
+        co_await talk.settle();
+        talk.server.respond(1, ok, "", false);
+        for (int i = 1; i <= 100 && !call.done(); ++i) {
+            co_await talk.settle();
+            co_await sleep_for(1s);
+            talk.server.go_on(1, "x", i == 100);
+        }
+        co_await talk.settle();
+        CO_ASSERT_TRUE(call.done());
+        const auto outcome = co_await std::move(call);
+        EXPECT_EQ(outcome.has_value(), total == 10min);
+        if (outcome) continue;
+        EXPECT_EQ(outcome.error(), errc::deadline_exceeded) << "a slow drip is alive, and ends all the same";
+        EXPECT_EQ(outcome.error().phase(), phase::read);
+        EXPECT_LT(test_clock().now() - start, 1min + 2s);
+    }
+}
+
 CHORUS_TEST(h2_connection, asks_a_silent_peer_for_a_sign_of_life) {
     conversation talk(*this);
     CO_ASSERT_TRUE(co_await talk.open());

@@ -294,9 +294,22 @@ CHORUS_TEST(h2_streamed, bounds_the_head_by_the_limits_of_the_call_and_each_read
     CO_ASSERT_FALSE(later);
     EXPECT_EQ(later.error(), errc::deadline_exceeded);
 
+    http::limits hasty = caps;
+    hasty.idle = 1s;
+    auto stalled = talk.open(hasty);
+    co_await talk.settle();
+    talk.server.interim(5, {{":status", "103"}});
+    co_await talk.settle();
+    co_await sleep_for(1s);
+    CO_ASSERT_TRUE(stalled.done());
+    const auto cut = co_await std::move(stalled);
+    CO_ASSERT_FALSE(cut);
+    EXPECT_EQ(cut.error(), errc::idle_timed_out);
+    EXPECT_EQ(cut.error().phase(), phase::read);
+
     auto call = talk.open(caps);
     co_await talk.settle();
-    talk.server.respond(5, ok, "", false);
+    talk.server.respond(7, ok, "", false);
     co_await talk.settle();
     const auto opened = co_await std::move(call);
     CO_ASSERT_TRUE(opened);
@@ -305,7 +318,7 @@ CHORUS_TEST(h2_streamed, bounds_the_head_by_the_limits_of_the_call_and_each_read
         co_await talk.settle();
         auto step = talk.read(**opened, {chorus::now(get_executor()) + 3s, errc::idle_timed_out});
         co_await sleep_for(2s);
-        talk.server.go_on(5, "x");
+        talk.server.go_on(7, "x");
         co_await talk.settle();
         CO_ASSERT_TRUE(step.done());
         CO_ASSERT_TRUE(co_await std::move(step));
@@ -321,7 +334,7 @@ CHORUS_TEST(h2_streamed, bounds_the_head_by_the_limits_of_the_call_and_each_read
     EXPECT_EQ(outcome.error(), errc::idle_timed_out);
     EXPECT_EQ(outcome.error().phase(), phase::read);
     co_await talk.settle();
-    EXPECT_TRUE(talk.server.requests[5].was_reset);
+    EXPECT_TRUE(talk.server.requests[7].was_reset);
     EXPECT_TRUE(talk.link->is_alive());
 }
 

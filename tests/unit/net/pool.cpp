@@ -155,15 +155,22 @@ CHORUS_TEST(pool, limits_the_wait_and_says_how_full_it_is) {
     CO_ASSERT_FALSE(outcome);
     EXPECT_EQ(outcome.error(), errc::pool_timed_out);
     EXPECT_EQ(outcome.error().phase(), phase::pool);
-    EXPECT_NE(outcome.error().message().find("1 connections in use"), std::string::npos) << outcome.error().message();
+    EXPECT_EQ(outcome.error().text(),
+              "1 connections in use, 0 being opened, 1 calls waiting, the oldest for 2000 ms, at most 1 connections an "
+              "origin and 1 in all");
     EXPECT_EQ(test_clock().now() - start, 2s);
 
+    auto patient = spawn(get_executor(), pool.call(1ms));
+    co_await sleep_for(500ms);
     caps.pool_wait = 1h;
     caps.total = 1s;
     const auto late = co_await pool.call(1ms, caps);
     CO_ASSERT_FALSE(late);
     EXPECT_EQ(late.error(), errc::deadline_exceeded);
+    EXPECT_NE(late.error().text().find("2 calls waiting, the oldest for 1500 ms"), std::string::npos)
+        << late.error().text();
     CO_ASSERT_TRUE(co_await std::move(busy));
+    CO_ASSERT_TRUE(co_await std::move(patient));
     EXPECT_TRUE(pool.is_at_rest());
 }
 

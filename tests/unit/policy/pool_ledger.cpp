@@ -130,6 +130,22 @@ TEST_F(pool_ledger_test, serves_waiters_in_order_of_arrival) {
     }
 }
 
+TEST_F(pool_ledger_test, knows_who_waits_longest_whatever_the_origin) {
+    limit(1, 1);
+    EXPECT_EQ(ledger.longest_waiting(), nullptr);
+    const id only = lease_new(second, 0);
+    const auto one = acquire(second, 1);
+    acquire(first, 2);
+    EXPECT_EQ(ledger.longest_waiting(), &people[1]);
+    ledger.abandon(second, one.ticket);
+    EXPECT_EQ(ledger.longest_waiting(), &people[2]);
+    acquire(second, 3);
+    EXPECT_EQ(ledger.longest_waiting(), &people[2]);
+    ledger.dismiss_all();
+    EXPECT_EQ(ledger.longest_waiting(), nullptr);
+    release(only);
+}
+
 TEST_F(pool_ledger_test, gives_whatever_is_free_first_to_who_waits_longest) {
     const id a = lease_new(first, 1);
     acquire(first, 2);  // a second connection is on its way for him

@@ -26,9 +26,20 @@ CHORUS_DECL std::string_view to_view(const std::uint8_t* bytes, std::size_t size
     return {reinterpret_cast<const char*>(bytes), size};
 }
 
+/// The largest head that a call takes, as SETTINGS_MAX_HEADER_LIST_SIZE counts it: 32 bytes more for each field
+/// (RFC 9113, 6.5.2).
+CHORUS_DECL std::uint32_t header_list_bytes(const limits& caps) noexcept {
+    constexpr std::size_t most = 0xffff'ffff;
+    constexpr std::size_t overhead = 32;
+    const std::size_t fields = std::min(caps.head_fields, most / overhead / 2) * overhead;
+    return static_cast<std::uint32_t>(std::min(caps.head_bytes, most - fields) + fields);
+}
+
 }  // namespace detail
 
 class h2_session::machine {
+    static constexpr int first_unknown_frame = NGHTTP2_CONTINUATION + 1;
+
  public:
     explicit machine(const h2_options& options) : options_(options) {
         nghttp2_option* settings = nullptr;
@@ -36,11 +47,16 @@ class h2_session::machine {
         nghttp2_option_set_peer_max_concurrent_streams(settings, options.assumed_streams);
         nghttp2_option_set_no_closed_streams(settings, 1);
         nghttp2_option_set_no_auto_window_update(settings, 1);
+        // Frames that nobody knows are ignored (RFC 9113, 5.5), but counted.
+        for (int type = first_unknown_frame; type <= 0xff; ++type) {
+            nghttp2_option_set_user_recv_extension_type(settings, static_cast<std::uint8_t>(type));
+        }
         nghttp2_session_client_new2(&session_, callbacks(), this, settings);
         nghttp2_option_del(settings);
-        const std::array<nghttp2_settings_entry, 2> mine{{
+        const std::array<nghttp2_settings_entry, 3> mine{{
             {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
             {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, options.stream_window_bytes},
+            {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, header_list_bytes_},
         }};
         nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, mine.data(), mine.size());
         nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, 0,
@@ -89,6 +105,12 @@ class h2_session::machine {
         if (id < 0) return error(errc::refused, nghttp2_strerror(id));
         one.id_ = id;
         link(one);
+        // A connection tells what usual calls take, and more when a call comes that takes more.
+        if (const std::uint32_t taken = detail::header_list_bytes(one.caps_); taken > header_list_bytes_) {
+            header_list_bytes_ = taken;
+            const nghttp2_settings_entry larger{NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, taken};
+            nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, &larger, 1);
+        }
         return {};
     }
 
@@ -105,14 +127,20 @@ class h2_session::machine {
         if (!is_complete) nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, one.id_, NGHTTP2_CANCEL);
     }
 
-    result<void> feed(std::string_view bytes) {
+    result<void> feed(std::string_view bytes, time_point now) {
         if (failure_) return *failure_;
+        now_ = now;
         const auto used =
             nghttp2_session_mem_recv(session_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
         if (used < 0) {
+            // nghttp2 tells the peer nothing of these.
+            constexpr int too_many_continuations = -905;  // NGHTTP2_ERR_TOO_MANY_CONTINUATIONS of newer versions
+            const bool floods =
+                used == NGHTTP2_ERR_CALLBACK_FAILURE || used == NGHTTP2_ERR_FLOODED || used == too_many_continuations;
             error broken(errc::protocol_error);
-            broken.cause(flood_.empty() ? nghttp2_strerror(static_cast<int>(used)) : flood_);
-            if (!flood_.empty()) nghttp2_session_terminate_session(session_, NGHTTP2_ENHANCE_YOUR_CALM);
+            broken.cause(floods ? "the peer floods the connection with frames that bring nothing"
+                                : nghttp2_strerror(static_cast<int>(used)));
+            nghttp2_session_terminate_session(session_, floods ? NGHTTP2_ENHANCE_YOUR_CALM : NGHTTP2_INTERNAL_ERROR);
             failure_ = broken;
             return broken;
         }
@@ -215,7 +243,9 @@ class h2_session::machine {
         completions_.push_back(&one);
     }
 
+    /// Something of the response has come.
     void report(stream& one) {
+        one.last_heard_ = now_;
         if (one.unread_ == nullptr || std::exchange(one.has_news_, true)) return;
         news_.push_back(&one);
     }
@@ -230,17 +260,24 @@ class h2_session::machine {
     /// Frames that bring nothing cost the peer little and us some work each: a peer that sends nothing else is stopped.
     int count_empty(bool is_empty) {
         empty_frames_ = is_empty ? empty_frames_ + 1 : 0;
-        if (empty_frames_ <= options_.empty_frames) return 0;
-        flood_ = "the peer floods the connection with empty frames";
-        return NGHTTP2_ERR_CALLBACK_FAILURE;
+        return empty_frames_ <= options_.empty_frames ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+    }
+
+    /// A window given back for what was sent is of use, however small the pieces are in which servers do it.
+    int count_window_update() {
+        if (expected_updates_ == 0) return count_empty(true);
+        --expected_updates_;
+        return 0;
     }
 
     static ssize_t read_body(nghttp2_session*, std::int32_t id, std::uint8_t* buffer, std::size_t room,
                              std::uint32_t* flags, nghttp2_data_source*, void* user_data) {
         // The source would still be there after a cancellation; what it points at would not.
-        stream* const one = self(user_data).find(id);
+        machine& here = self(user_data);
+        stream* const one = here.find(id);
         if (one == nullptr) return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
         const std::size_t size = std::min(room, one->unsent_.size());
+        here.expected_updates_ += 2 + size / 256;  // of the stream and of the connection
         std::memcpy(buffer, one->unsent_.data(), size);
         one->unsent_.remove_prefix(size);
         if (one->unsent_.empty()) *flags |= NGHTTP2_DATA_FLAG_EOF;
@@ -255,6 +292,7 @@ class h2_session::machine {
         response& answer = one->answer_;
         // Trailers bring nothing that a chat response needs.
         if (one->has_head_) return 0;
+        one->last_heard_ = here.now_;
         if (!one->has_begun_) {
             one->has_begun_ = true;
             answer = {};  // it may hold what an earlier attempt received
@@ -297,11 +335,11 @@ class h2_session::machine {
         stream* const one = here.find(id);
         const bool is_wanted =
             one != nullptr && one->has_begun_ && one->broken_limit_ == errc{} && !one->is_body_dropped_;
+        if (is_wanted) here.report(*one);
         if (is_wanted && one->unread_ != nullptr) {
             // The window of the connection is given back at once: who is slow holds back nobody but himself.
             nghttp2_session_consume_connection(here.session_, size);
             one->unread_->append(detail::to_view(bytes, size));
-            here.report(*one);
             return 0;
         }
         nghttp2_session_consume(here.session_, id, size);
@@ -326,7 +364,8 @@ class h2_session::machine {
                 if (stream* const one = here.find(frame->hd.stream_id); one != nullptr && one->has_begun_) {
                     here.note_frame(*one, ends);
                 }
-                return here.count_empty(frame->hd.type == NGHTTP2_DATA && frame->hd.length == 0 && !ends);
+                return here.count_empty(frame->hd.type == NGHTTP2_DATA && frame->hd.length <= frame->data.padlen &&
+                                        !ends);
             }
             case NGHTTP2_SETTINGS:
                 if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) return 0;
@@ -341,12 +380,24 @@ class h2_session::machine {
                 here.goaway_ = true;
                 here.has_taken_up_streams_ = frame->goaway.last_stream_id > 0;
                 return 0;
-            case NGHTTP2_PRIORITY:
+            case NGHTTP2_WINDOW_UPDATE:
+                return 0;  // counted when it began
             case NGHTTP2_RST_STREAM:
-                return here.count_empty(true);
+                // The end of an exchange is news; each has one.
+                return here.count_empty(here.find(frame->hd.stream_id) == nullptr);
             default:
-                return 0;
+                return here.count_empty(true);
         }
+    }
+
+    /// Window updates are counted here: `on_frame` does not see those of closed streams.
+    static int on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* head, void* user_data) {
+        return head->type == NGHTTP2_WINDOW_UPDATE ? self(user_data).count_window_update() : 0;
+    }
+
+    static int on_unknown_frame(nghttp2_session*, void**, const nghttp2_frame_hd*, void* user_data) {
+        const int outcome = self(user_data).count_empty(true);
+        return outcome != 0 ? outcome : NGHTTP2_ERR_CANCEL;  // it goes no further
     }
 
     void note_frame(stream& one, bool ends) {
@@ -391,7 +442,9 @@ class h2_session::machine {
             nghttp2_session_callbacks_new(&fresh);
             nghttp2_session_callbacks_set_on_header_callback(fresh, &on_header);
             nghttp2_session_callbacks_set_on_data_chunk_recv_callback(fresh, &on_data);
+            nghttp2_session_callbacks_set_on_begin_frame_callback(fresh, &on_begin_frame);
             nghttp2_session_callbacks_set_on_frame_recv_callback(fresh, &on_frame);
+            nghttp2_session_callbacks_set_unpack_extension_callback(fresh, &on_unknown_frame);
             nghttp2_session_callbacks_set_on_frame_not_send_callback(fresh, &on_not_sent);
             nghttp2_session_callbacks_set_on_stream_close_callback(fresh, &on_stream_close);
             return fresh;
@@ -406,12 +459,14 @@ class h2_session::machine {
     std::size_t open_ = 0;
     std::size_t pings_answered_ = 0;
     std::size_t empty_frames_ = 0;
+    std::size_t expected_updates_ = 0;
+    std::uint32_t header_list_bytes_ = detail::header_list_bytes(limits());  // as the peer is told
+    time_point now_{};
     std::vector<stream*> completions_;
     std::vector<stream*> first_bytes_;
     std::vector<stream*> news_;
     std::vector<nghttp2_nv> fields_;  // of the request being encoded
     std::string names_;
-    std::string flood_;
     std::optional<error> failure_;
     bool has_settings_ = false;
     bool goaway_ = false;
@@ -431,8 +486,8 @@ CHORUS_DECL result<void> h2_session::submit(stream& one) {
 CHORUS_DECL void h2_session::cancel(stream& one) noexcept {
     machine_->cancel(one);
 }
-CHORUS_DECL result<void> h2_session::feed(std::string_view bytes) {
-    return machine_->feed(bytes);
+CHORUS_DECL result<void> h2_session::feed(std::string_view bytes, time_point now) {
+    return machine_->feed(bytes, now);
 }
 CHORUS_DECL void h2_session::feed_end(std::string_view cause) {
     machine_->feed_end(cause);

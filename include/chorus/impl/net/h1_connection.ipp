@@ -82,11 +82,11 @@ class h1_connection::body_reader final : public incoming_response {
                 link.last_step_.status = io_status::want_read;
             }
             if (link.must_wait()) {
-                link.watch(limit.when, limit.reason);
+                link.watch(limit);
                 const auto [cut] = co_await link.stream_->async_wait(detail::wanted(link.last_step_.status),
                                                                      asio::as_tuple(asio::deferred));
-                // The alarm stays set: the next read moves it, which costs less than to clear it each time.
-                link.alarm_reason_ = {};
+                // The alarm stays set: for the next read it is early enough.
+                link.limit_.reason = {};
                 if (cut || link.interruption_ != errc{}) co_return fail(link.failure(phase::read, cut));
             }
             if (const auto received = link.receive(&sink); !received) co_return fail(received.error());
@@ -157,7 +157,7 @@ CHORUS_DECL awaitable<result<void>> h1_connection::converse(const http::request&
     } else {
         decoder_.start_streamed(caps);
     }
-    watch(deadline, errc::deadline_exceeded);
+    const time_limit whole{deadline, errc::deadline_exceeded};
 
     // Most requests fit into the socket at once, so the shared buffer is enough; what does not fit is moved out.
     std::string& shared = scratch_->out;
@@ -173,9 +173,7 @@ CHORUS_DECL awaitable<result<void>> h1_connection::converse(const http::request&
                 rest.remove_prefix(last_step_.bytes);
                 is_sent_ = rest.empty();
             } else if (must_wait()) {
-                const clock::time_point stalled = chorus::detail::saturating_add(alarm_.now(), caps.write);
-                watch(std::min(deadline, stalled),
-                      stalled < deadline ? errc::write_timed_out : errc::deadline_exceeded);
+                watch(whole.or_after(caps.write, alarm_.now(), errc::write_timed_out));
                 const auto [cut] =
                     co_await stream_->async_wait(detail::wanted(last_step_.status), asio::as_tuple(asio::deferred));
                 if (cut || interruption_ != errc{}) co_return failure(phase::write, cut);
@@ -188,22 +186,23 @@ CHORUS_DECL awaitable<result<void>> h1_connection::converse(const http::request&
     write_failure_ = last_step_.error;
 
     const clock::time_point sent = alarm_.now();
-    const clock::time_point patience = chorus::detail::saturating_add(sent, caps.first_byte);
-    watch(std::min(deadline, patience), patience < deadline ? errc::first_byte_timed_out : errc::deadline_exceeded);
     clock::time_point first_byte{};
+    time_limit patience = whole.or_after(caps.first_byte, sent, errc::first_byte_timed_out);
     // The answer cannot be here yet: asking for it would cost a system call. Bytes that came early are seen by then.
     last_step_.status = is_sent_ && !stream_->has_buffered() ? io_status::want_read : io_status::done;
     while (!(wanted == part::whole ? decoder_.is_complete() : decoder_.has_head()) && !is_refused_by_proxy()) {
         if (must_wait()) {
             const phase where = decoder_.has_begun() ? phase::read : phase::first_byte;
+            watch(patience);
             const auto [cut] =
                 co_await stream_->async_wait(detail::wanted(last_step_.status), asio::as_tuple(asio::deferred));
             if (cut || interruption_ != errc{}) co_return failure(where, cut);
         }
         if (const auto received = receive(nullptr); !received) co_return received.error();
-        if (first_byte == clock::time_point{} && decoder_.has_begun()) {
-            first_byte = alarm_.now();
-            watch(deadline, errc::deadline_exceeded);
+        if (last_step_.status == io_status::done) {
+            const clock::time_point heard = alarm_.now();
+            if (first_byte == clock::time_point{}) first_byte = heard;
+            patience = whole.or_after(caps.idle, heard, errc::idle_timed_out);
         }
     }
 
@@ -211,7 +210,7 @@ CHORUS_DECL awaitable<result<void>> h1_connection::converse(const http::request&
     if (wanted == part::whole) {
         conclude();
     } else {
-        alarm_reason_ = {};
+        limit_.reason = {};
         scope.pass_on();
     }
     answer = decoder_.take();
@@ -244,13 +243,19 @@ CHORUS_DECL void h1_connection::abort(errc reason) noexcept {
 
 /// An alarm that rings while nothing is awaited still counts: the exchange sees it after its next suspension at the
 /// latest, for only a suspension lets an alarm ring.
-CHORUS_DECL void h1_connection::watch(clock::time_point when, errc reason) {
-    alarm_reason_ = reason;
-    alarm_.set<&h1_connection::ring>(when, this);
+///
+/// A limit that moves away leaves the alarm where it is: most of what is awaited comes before.
+CHORUS_DECL void h1_connection::watch(const time_limit& limit) {
+    limit_ = limit;
+    if (alarm_.is_set() && rings_at_ <= limit.when) return;
+    rings_at_ = limit.when;
+    alarm_.set<&h1_connection::ring>(limit.when, this);
 }
 
-CHORUS_DECL void h1_connection::ring() noexcept {
-    if (alarm_reason_ != errc{}) interrupt(alarm_reason_);
+CHORUS_DECL void h1_connection::ring() {
+    if (limit_.reason == errc{}) return;
+    if (limit_.when > alarm_.now()) return watch(limit_);
+    interrupt(limit_.reason);
 }
 
 CHORUS_DECL void h1_connection::interrupt(errc reason) noexcept {

@@ -69,6 +69,7 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
                        std::string& unread)
             : stream(message, caps, into, unread), home(owner), answer(into) {}
         ~exchange_state() { home.leave(*this); }
+        using stream::caps;
 
         /// The coroutine has suspended.
         void operator()(boost::intrusive_ptr<chorus::detail::suspension> suspended) {
@@ -93,11 +94,21 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
             home.schedule_flush();
         }
         void on_late() override {
-            if (limit > home.deadlines_.now()) {
-                home.deadlines_.add(*this, limit);
+            // What came has only noted its time: the limit that follows from it is worked out when it matters.
+            if (!is_read_limited && has_begun()) limit = patience();
+            if (limit.when > home.deadlines_.now()) {
+                home.deadlines_.add(*this, limit.when);
             } else if (coroutine) {
-                drop(late);
+                drop(limit.reason);
             }
+        }
+        bool has_begun() const noexcept { return first_byte != clock::time_point{}; }
+        /// The limit on what comes next, by the limits of the call.
+        time_limit patience() const noexcept {
+            const time_limit whole{end, errc::deadline_exceeded};
+            if (!has_begun()) return whole.or_after(caps().first_byte, sent, errc::first_byte_timed_out);
+            if (has_ended()) return whole;  // and part of the request is still to be sent
+            return whole.or_after(caps().idle, last_heard(), errc::idle_timed_out);
         }
         result<void> outcome() {
             if (failure.code()) {
@@ -109,7 +120,7 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
         }
 
         phase phase_of_failure() const noexcept {
-            if (first_byte != clock::time_point{}) return phase::read;
+            if (has_begun()) return phase::read;
             // Not a word from the peer since: it may have gone before the request arrived.
             const bool is_unheard = failure == errc::connection_lost && home.receptions_ == receptions_before;
             return is_unheard ? phase::write : phase::first_byte;
@@ -121,14 +132,14 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
         boost::intrusive_ptr<chorus::detail::suspension> coroutine;
         clock::time_point sent{};
         clock::time_point first_byte{};
-        clock::time_point end{};    // the deadline of the whole call, or of its head
-        clock::time_point limit{};  // what is awaited now is late then
-        errc late{};                // and this is the error
+        clock::time_point end{};       // the deadline of the whole call, or of its head
+        time_limit limit;              // of what is awaited now
+        bool is_read_limited = false;  // by the limit of a read, not by those of the call
         bool is_begun = false;
         bool is_done = false;
     };
 
-    bool begin(exchange_state& one, std::chrono::milliseconds patience) {
+    bool begin(exchange_state& one) {
         if (is_broken_) {
             one.fail(error(errc::refused, "the connection broke before the request was sent"));
             return false;
@@ -140,8 +151,9 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
         one.is_begun = true;
         one.receptions_before = receptions_;
         one.sent = deadlines_.now();
-        const clock::time_point first = chorus::detail::saturating_add(one.sent, patience);
-        expect(one, std::min(first, one.end), first < one.end ? errc::first_byte_timed_out : errc::deadline_exceeded);
+        one.limit = one.patience();
+        // Looked at no later than the limit that comes next, so that the first byte moves nothing in the list.
+        deadlines_.add(one, one.limit.or_after(one.caps().idle, one.sent, errc::idle_timed_out).when);
         schedule_flush();
         listen();
         return true;
@@ -170,12 +182,11 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
     friend struct exchange_state;
 
     /// A limit that moves away stays in the list until its old time has come: most of what is awaited comes before.
-    void expect(exchange_state& one, clock::time_point when, errc reason) {
-        one.limit = when;
-        one.late = reason;
-        if (one.is_listed() && one.when() <= when) return;
+    void expect(exchange_state& one, const time_limit& limit) {
+        one.limit = limit;
+        if (one.is_listed() && one.when() <= limit.when) return;
         deadlines_.remove(one);
-        deadlines_.add(one, when);
+        deadlines_.add(one, limit.when);
     }
 
     void leave(exchange_state& one) noexcept {
@@ -272,7 +283,6 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
         if (is_broken_) return;
         if (failure == asio::error::operation_aborted) return listen();
         if (failure) return lose(failure);
-        last_heard_ = deadlines_.now();
         read_all();
         if (is_broken_) return;
         flush();
@@ -282,6 +292,7 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
 
     /// Reads what is there, and tells those whose exchange has ended.
     void read_all() {
+        last_heard_ = deadlines_.now();
         while (!is_broken_) {
             const io_result step = stream_->read_some(scratch_->in);
             if (step.status == io_status::want_read || step.status == io_status::want_write) return;
@@ -290,7 +301,7 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
                 return;
             }
             ++receptions_;
-            const auto fed = session_.feed({scratch_->in.data(), step.bytes});
+            const auto fed = session_.feed({scratch_->in.data(), step.bytes}, last_heard_);
             if (!fed) {
                 flush();  // the GOAWAY that says why
                 is_broken_ = true;
@@ -305,8 +316,8 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
     void deliver() {
         for (auto* stream : session_.take_first_bytes()) {
             auto& begun = static_cast<exchange_state&>(*stream);
-            begun.first_byte = deadlines_.now();
-            expect(begun, begun.end, errc::deadline_exceeded);
+            begun.first_byte = begun.last_heard();
+            if (!begun.has_ended()) expect(begun, begun.patience());
         }
         for (auto* stream : session_.take_news()) static_cast<exchange_state&>(*stream).wake();
         for (auto* stream : session_.take_completions()) {
@@ -390,9 +401,9 @@ class h2_connection::machinery::body_reader final : public incoming_response {
         : home_(std::move(home)), state_(*home_, message, caps, head_, unread_) {}
 
     /// Sends the request and completes when the head is there.
-    awaitable<result<void>> begin(clock::time_point deadline, std::chrono::milliseconds patience) {
+    awaitable<result<void>> begin(clock::time_point deadline) {
         state_.end = deadline;
-        if (home_->begin(state_, patience)) {
+        if (home_->begin(state_)) {
             try {
                 while (!state_.has_head() && !state_.is_done) {
                     co_await chorus::detail::async_suspend(home_->get_executor(), state_);
@@ -413,7 +424,8 @@ class h2_connection::machinery::body_reader final : public incoming_response {
 
     awaitable<result<bool>> read(http::body_sink& into, time_limit limit) override {
         if (must_wait()) {
-            home_->expect(state_, limit.when, limit.reason);
+            state_.is_read_limited = true;
+            home_->expect(state_, limit);
             try {
                 while (must_wait()) co_await chorus::detail::async_suspend(home_->get_executor(), state_);
             } catch (const boost::system::system_error&) {
@@ -478,7 +490,7 @@ CHORUS_DECL awaitable<result<void>> h2_connection::exchange(const http::request&
     const auto keep = machinery_;
     machinery::exchange_state self(*keep, message, caps, answer);
     self.end = deadline;
-    if (keep->begin(self, caps.first_byte)) {
+    if (keep->begin(self)) {
         try {
             co_await chorus::detail::async_suspend(keep->get_executor(), self);
         } catch (const boost::system::system_error&) {
@@ -492,7 +504,7 @@ CHORUS_DECL awaitable<result<std::unique_ptr<incoming_response>>> h2_connection:
                                                                                       const http::limits& caps,
                                                                                       clock::time_point deadline) {
     auto reader = std::make_unique<machinery::body_reader>(machinery_, message, caps);
-    const auto begun = co_await reader->begin(deadline, caps.first_byte);
+    const auto begun = co_await reader->begin(deadline);
     if (!begun) co_return begun.error();
     co_return std::unique_ptr<incoming_response>(std::move(reader));
 }

@@ -14,16 +14,17 @@ namespace chorus::net {
 
 CHORUS_DECL lease::lease(pool& owner, policy::pool_ledger::connection_id connection) noexcept
     : pool_(&owner), connection_(connection) {
-    ++(**this).use.leases;
+    is_first_ = ++(**this).use.leases == 1;
     ++(**this).use.under_way;
 }
 
 CHORUS_DECL lease::lease(lease&& other) noexcept
-    : pool_(std::exchange(other.pool_, nullptr)), connection_(other.connection_) {}
+    : pool_(std::exchange(other.pool_, nullptr)), connection_(other.connection_), is_first_(other.is_first_) {}
 
 CHORUS_DECL lease& lease::operator=(lease&& other) noexcept {
     std::swap(pool_, other.pool_);
     std::swap(connection_, other.connection_);
+    std::swap(is_first_, other.is_first_);
     return *this;
 }
 
@@ -37,8 +38,8 @@ CHORUS_DECL connection& lease::operator*() const noexcept {
 
 /// A place in the queue, inside the frame of the call that waits. It ends by a lease, by an error, or with its frame.
 struct pool::waiter {
-    waiter(pool& owner, const http::origin& wanted, const http::limits& limits)
-        : home(owner), where(wanted), caps(limits), limit(owner.executor_) {}
+    waiter(pool& owner, const http::origin& wanted, const http::limits& limits, clock::time_point start)
+        : home(owner), where(wanted), caps(limits), since(start), limit(owner.executor_) {}
     waiter(const waiter&) = delete;
     waiter& operator=(const waiter&) = delete;
     ~waiter() {
@@ -74,6 +75,7 @@ struct pool::waiter {
     pool& home;
     const http::origin& where;
     const http::limits& caps;
+    clock::time_point since;
     alarm limit;
     errc limit_reason{};
     std::uint64_t ticket = 0;
@@ -107,27 +109,28 @@ CHORUS_DECL lease pool::try_acquire(const http::origin& where) {
         carry_out();
         if (id == policy::pool_ledger::no_connection) return {};
         lease idle(*this, id);
-        if (is_fit(*idle)) return idle;
+        if (is_fit(idle)) return idle;
     }
 }
 
 /// A connection that was open before may have been closed by the peer since.
-CHORUS_DECL bool pool::is_fit(connection& link) {
-    if (link.use.leases == 1) return true;
-    if (!link.is_alive()) return false;
+CHORUS_DECL bool pool::is_fit(const lease& given) {
+    if (given.is_first_) return true;
+    if (!given->is_alive()) return false;
     ++reused_;
     return true;
 }
 
 CHORUS_DECL awaitable<result<lease>> pool::acquire(const http::origin& where, const http::limits& caps,
                                                    clock::time_point deadline) {
-    const clock::time_point patience = chorus::detail::saturating_add(timers_.now(), caps.pool_wait);
+    const clock::time_point start = timers_.now();
+    const clock::time_point patience = chorus::detail::saturating_add(start, caps.pool_wait);
     for (;;) {
         if (closed_) {
             error refused(errc::client_closed);
             co_return refused.phase(phase::pool);
         }
-        waiter self(*this, where, caps);
+        waiter self(*this, where, caps, start);
         self.ticket = ledger_.enqueue(where, &self);
         self.is_queued = true;
         self.limit_reason = patience < deadline ? errc::pool_timed_out : errc::deadline_exceeded;
@@ -140,7 +143,7 @@ CHORUS_DECL awaitable<result<lease>> pool::acquire(const http::origin& where, co
             co_return cancelled.phase(phase::pool);
         }
         if (!self.granted) co_return std::move(self.refused);
-        if (is_fit(*self.granted)) co_return std::move(self.granted);
+        if (is_fit(self.granted)) co_return std::move(self.granted);
     }
 }
 
@@ -246,12 +249,16 @@ CHORUS_DECL void pool::give_back(policy::pool_ledger::connection_id id) noexcept
     carry_out();
 }
 
-/// Says how full the pool is, because that is what the user has to change.
-CHORUS_DECL error pool::timed_out(errc limit) const {
+/// Says how full the pool is, because that is what the user has to change. Somebody waits.
+CHORUS_DECL error pool::timed_out(errc limit) {
     const auto& totals = ledger_.totals();
+    const clock::duration age = timers_.now() - static_cast<waiter*>(ledger_.longest_waiting())->since;
+    const auto waited = std::chrono::duration_cast<std::chrono::milliseconds>(age);
     return error(limit, std::to_string(totals.in_use) + " connections in use, " + std::to_string(totals.connecting) +
-                            " being opened, " + std::to_string(totals.waiting) + " calls waiting, at most " +
-                            std::to_string(options_.max_connections_per_origin) + " connections an origin");
+                            " being opened, " + std::to_string(totals.waiting) + " calls waiting, the oldest for " +
+                            std::to_string(waited.count()) + " ms, at most " +
+                            std::to_string(options_.max_connections_per_origin) + " connections an origin and " +
+                            std::to_string(options_.max_connections) + " in all");
 }
 
 }  // namespace chorus::net

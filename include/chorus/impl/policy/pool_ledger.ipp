@@ -287,6 +287,15 @@ CHORUS_DECL pool_ledger::origin_entry* pool_ledger::longest_unserved() noexcept 
     return chosen;
 }
 
+CHORUS_DECL void* pool_ledger::longest_waiting() noexcept {
+    const waiting_one* longest = nullptr;
+    for (origin_entry& entry : origins_) {
+        const waiting_one* const first = front(entry.second);
+        if (first != nullptr && (longest == nullptr || first->ticket < longest->ticket)) longest = first;
+    }
+    return longest != nullptr ? longest->waiter : nullptr;
+}
+
 CHORUS_DECL pool_ledger::waiting_one* pool_ledger::front(origin_account& account) noexcept {
     while (!account.queue.empty() && account.queue.front().waiter == nullptr) account.queue.pop_front();
     return account.queue.empty() ? nullptr : &account.queue.front();
