@@ -1,5 +1,5 @@
 // Lesson 12: work for the CPU goes to a thread pool. `offload` calls a function there; the coroutine waits for it on
-// its own loop, which meanwhile serves the calls in flight. The function shares what it reads: it may outlive a
+// its own loop, where the streams of answers go on meanwhile. The function shares what it reads: it may outlive a
 // coroutine that is cancelled.
 #include <cstddef>
 #include <memory>
@@ -41,13 +41,16 @@ chorus::awaitable<int> co_main() {
 
     const auto work = [documents] { return find_nearest(*documents, documents->at(12'345)); };
     auto search = co_await chorus::spawn(chorus::offload(work));
-    int answers = 0;
-    for (; answers == 0 || !search.done(); ++answers) co_await llm.complete(lesson::question("Hello?"));
+    int pieces = 0;
+    while (pieces == 0 || !search.done()) {
+        auto answer = llm.stream(lesson::question("Tell me a story."));
+        while (const auto event = co_await answer.next()) ++pieces;
+    }
     const auto [nearest, worker] = co_await std::move(search);
 
     const auto loop_thread = std::this_thread::get_id();
     std::cout << "thread " << worker << " found document " << nearest << " while thread " << loop_thread << " took "
-              << answers << " answers\n";
+              << pieces << " events of streams\n";
     co_return lesson::verdict(nearest == 12'345 && worker != loop_thread,
                               "the work was done elsewhere, and its result came back to the loop");
 }

@@ -9,8 +9,8 @@
 // With CHORUS_SEPARATE_COMPILATION defined, headers only declare, and exactly one translation unit of the program
 // includes <chorus/src.hpp>. The CMake target chorus::compiled does both. Without it every body is inline.
 //
-// CHORUS_LAZY declares, and CHORUS_LAZY_DECL defines, a coroutine that many programs do not call: a template where its body
-// is in the header, for g++ without optimisation makes code of every other coroutine that it sees, called or not.
+// CHORUS_LAZY declares, and CHORUS_LAZY_DECL defines, what many programs do not call and g++ without optimisation would make
+// code of all the same, as of every coroutine and virtual function that it sees: a template where its body is in the header.
 #ifdef CHORUS_SEPARATE_COMPILATION
 #define CHORUS_DECL
 #define CHORUS_LAZY

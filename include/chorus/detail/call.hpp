@@ -22,8 +22,8 @@
 
 namespace chorus::detail {
 
-/// What is asked in one call: a pair of functions of the provider, and what they are given.
-template <class Request, auto Encode, auto Decode>
+/// What is asked in one call. Those who derive add the pair of functions of the provider, `encode` and `decode`.
+template <class Request>
 struct question {
     Request request;
     std::string_view operation;
@@ -36,11 +36,7 @@ struct question {
             return nullptr;
         }
     }
-    result<http::request> encode(const provider& api) const { return (api.*Encode)(request); }
     void forget_request() { request = {}; }
-    auto decode(const provider& api, http::response&& received, std::chrono::system_clock::time_point now) const {
-        return (api.*Decode)(std::move(received), now);
-    }
 };
 
 template <class Question>

@@ -181,6 +181,12 @@ CHORUS_DECL bool chat_stream::poll(chat_event& out) {
 
 /// Completes with true when there are events, and with false at the end.
 CHORUS_LAZY_DECL awaitable<result<bool>> chat_stream::receive(std::shared_ptr<state> self) {
+    // A class of its own, and here: the virtual functions of the reader would be compiled in programs without streams.
+    struct to_reader final : http::body_sink {
+        explicit to_reader(chat_stream_reader& one) noexcept : reader(one) {}
+        result<void> take(std::string_view bytes) override { return reader.take(bytes); }
+        chat_stream_reader& reader;
+    };
     if (self->failure) co_return *self->failure;
     try {
         for (bool is_settled = false; !is_settled;) {
@@ -190,7 +196,8 @@ CHORUS_LAZY_DECL awaitable<result<bool>> chat_stream::receive(std::shared_ptr<st
             while (step && self->is_to_read()) {
                 const std::size_t contents = self->reader->contents();
                 const clock::time_point asked = self->shared->timers.now();
-                const auto more = co_await self->incoming->read(*self->reader, self->patience());
+                to_reader sink(*self->reader);
+                const auto more = co_await self->incoming->read(sink, self->patience());
                 step = self->look_at(more, contents, self->shared->timers.now() - asked);
             }
             if (step && self->reader->is_complete()) self->complete();

@@ -13,6 +13,42 @@ namespace chorus {
 
 namespace detail {
 
+struct chat_question : question<chat_request> {
+    result<http::request> encode(const provider& api) const { return api.encode(request); }
+    result<chat_response> decode(const provider& api, http::response&& received,
+                                 std::chrono::system_clock::time_point now) const {
+        return api.decode(std::move(received), now);
+    }
+};
+
+struct model_question : question<std::string> {
+    result<http::request> encode(const provider& api) const { return api.encode_model(request); }
+    result<model_info> decode(const provider& api, http::response&& received,
+                              std::chrono::system_clock::time_point now) const {
+        return api.decode_model(std::move(received), now);
+    }
+};
+
+struct moderation_question : question<moderation_request> {
+    result<http::request> encode(const provider& api) const { return api.encode_moderation(request); }
+    result<moderation_response> decode(const provider& api, http::response&& received,
+                                       std::chrono::system_clock::time_point now) const {
+        return api.decode_moderation(std::move(received), now);
+    }
+};
+
+struct token_question : question<chat_request> {
+    result<http::request> encode(const provider& api) const { return api.encode_count_tokens(request); }
+    result<std::int64_t> decode(const provider& api, http::response&& received,
+                                std::chrono::system_clock::time_point now) const {
+        return api.decode_count_tokens(std::move(received), now);
+    }
+};
+
+}  // namespace detail
+
+namespace detail {
+
 CHORUS_DECL result<std::shared_ptr<net::transport>> make_transport(const executor& ex, const client_options& options) {
     auto made = net::http_transport::create(ex, options.pool(), options.tls(), options.protocol(), options.proxy());
     if (!made) {
@@ -72,8 +108,7 @@ CHORUS_DECL executor client::get_executor() const noexcept {
 }
 
 CHORUS_DECL awaitable<result<chat_response>> client::call(std::shared_ptr<state> shared, chat_request&& request) {
-    using completion = detail::question<chat_request, &provider::encode, &provider::decode>;
-    return detail::call(std::move(shared), completion{std::move(request), "chat"});
+    return detail::call(std::move(shared), detail::chat_question{{std::move(request), "chat"}});
 }
 
 /// For `co_spawn`, which awaits once more behind it: in a cancelled coroutine that would throw, out of the loop.
@@ -101,8 +136,7 @@ CHORUS_LAZY_DECL awaitable<std::vector<model_info>> client::models() {
 }
 
 CHORUS_LAZY_DECL awaitable<result<model_info>> client::try_model(std::string id) {
-    using look_up = detail::question<std::string, &provider::encode_model, &provider::decode_model>;
-    return detail::call(state_, look_up{std::move(id), "model"});
+    return detail::call(state_, detail::model_question{{std::move(id), "model"}});
 }
 
 CHORUS_LAZY_DECL awaitable<model_info> client::model(std::string id) {
@@ -110,8 +144,7 @@ CHORUS_LAZY_DECL awaitable<model_info> client::model(std::string id) {
 }
 
 CHORUS_LAZY_DECL awaitable<result<moderation_response>> client::try_moderate(moderation_request request) {
-    using moderation = detail::question<moderation_request, &provider::encode_moderation, &provider::decode_moderation>;
-    return detail::call(state_, moderation{std::move(request), "moderation"});
+    return detail::call(state_, detail::moderation_question{{std::move(request), "moderation"}});
 }
 
 CHORUS_LAZY_DECL awaitable<moderation_response> client::moderate(moderation_request request) {
@@ -119,8 +152,7 @@ CHORUS_LAZY_DECL awaitable<moderation_response> client::moderate(moderation_requ
 }
 
 CHORUS_LAZY_DECL awaitable<result<std::int64_t>> client::try_count_tokens(chat_request request) {
-    using count = detail::question<chat_request, &provider::encode_count_tokens, &provider::decode_count_tokens>;
-    return detail::call(state_, count{std::move(request), "count_tokens"});
+    return detail::call(state_, detail::token_question{{std::move(request), "count_tokens"}});
 }
 
 CHORUS_LAZY_DECL awaitable<std::int64_t> client::count_tokens(chat_request request) {

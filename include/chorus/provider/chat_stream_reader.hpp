@@ -5,7 +5,6 @@
 #include <chorus/chat/chat_response.hpp>
 #include <chorus/config.hpp>
 #include <chorus/error.hpp>
-#include <chorus/http/body_sink.hpp>
 #include <chorus/http/limits.hpp>
 #include <chorus/http/message.hpp>
 #include <chorus/provider/provider.hpp>
@@ -23,7 +22,7 @@ namespace chorus {
 ///
 /// What the body is, its first byte tells, for servers mislabel it: JSON in place of events is a whole answer, or an
 /// error; so is the body of an error status.
-class chat_stream_reader final : public http::body_sink {
+class chat_stream_reader {
  public:
     /// How much of an error body is of interest.
     static constexpr std::size_t most_error_bytes = 64 * 1024;
@@ -36,7 +35,7 @@ class chat_stream_reader final : public http::body_sink {
 
     /// Takes the next bytes of the body.
     /// Errors: of the server, in the middle of its stream; of its format. Events of pieces before it stay.
-    result<void> take(std::string_view bytes) override;
+    result<void> take(std::string_view bytes);
 
     /// Tells that the body has ended.
     /// Errors: `errc::truncated` if the answer is not complete; what the server says in place of an answer.

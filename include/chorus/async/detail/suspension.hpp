@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chorus/async/awaitable.hpp>
+#include <chorus/async/detail/post.hpp>
 #include <chorus/config.hpp>
 #include <chorus/shared_new.hpp>
 
@@ -12,7 +13,6 @@
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
 #include <boost/asio/execution_context.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <boost/smart_ptr/intrusive_ref_counter.hpp>
 #include <boost/system/error_code.hpp>
@@ -131,7 +131,7 @@ class typed_suspension final : public suspension {
 
     void post(boost::system::error_code error) override {
         const auto ex = asio::get_associated_executor(*handler_);
-        asio::post(ex, completion(boost::intrusive_ptr<typed_suspension>(this), error));
+        detail::post(ex, completion(boost::intrusive_ptr<typed_suspension>(this), error));
     }
     void drop() noexcept override { handler_.reset(); }
 

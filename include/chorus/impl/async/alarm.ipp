@@ -2,9 +2,8 @@
 #pragma once
 
 #include <chorus/async/alarm.hpp>
+#include <chorus/async/detail/post.hpp>
 #include <chorus/async/timer_service.hpp>
-
-#include <boost/asio/post.hpp>
 
 #include <cstdint>
 #include <utility>
@@ -32,7 +31,7 @@ class alarm::state final : public timer_entry {
 
  private:
     void on_due(std::uint64_t ticket) override {
-        asio::post(executor_, [self = boost::intrusive_ptr<state>(this), ticket] {
+        detail::post(executor_, [self = boost::intrusive_ptr<state>(this), ticket] {
             if (ticket != self->ticket_) return;
             self->ticket_ = none;
             self->function_(self->argument_);

@@ -2,12 +2,12 @@
 #pragma once
 
 #include <chorus/async/detail/children.hpp>
+#include <chorus/async/detail/post.hpp>
 
 #include <boost/asio/cancellation_state.hpp>
 #include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/dispatch.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/system/system_error.hpp>
 
 #include <utility>
@@ -50,7 +50,7 @@ class child_end {
         if (place_->starting_) {
             // Ten thousand children that end at once would otherwise start one another on one stack.
             const executor where = parent_->get_executor();
-            asio::post(where, std::move(*this));
+            detail::post(where, std::move(*this));
         } else {
             std::exchange(parent_, nullptr)->end(*place_, false);
         }

@@ -1,12 +1,12 @@
 // A thread that posts probes, and a detector that judges their delay.
 #pragma once
 
+#include <chorus/async/detail/post.hpp>
 #include <chorus/async/detail/suspension.hpp>
 #include <chorus/async/loop_monitor.hpp>
 #include <chorus/async/task_name.hpp>
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/post.hpp>
 
 #include <condition_variable>
 #include <cstdint>
@@ -87,7 +87,7 @@ class loop_monitor::watchdog {
         registry_->if_open([this] {
             if (ended()) return;
             detector_.posted(clock::now());
-            asio::post(executor_, [footprint = footprint_, number = ++probes_] {
+            detail::post(executor_, [footprint = footprint_, number = ++probes_] {
                 std::lock_guard lock(footprint->mutex);
                 footprint->number = number;
                 footprint->ran_at = clock::now();

@@ -1,6 +1,7 @@
 // A sleep is one entry of the timer service that holds the suspended coroutine.
 #pragma once
 
+#include <chorus/async/detail/post.hpp>
 #include <chorus/async/sleep.hpp>
 #include <chorus/async/timer_service.hpp>
 
@@ -10,7 +11,6 @@
 #include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 
 #include <optional>
@@ -67,7 +67,7 @@ class sleep_entry final : public timer_entry {
 
     void post_completion(boost::system::error_code error) {
         auto ex = asio::get_associated_executor(*handler_);
-        asio::post(ex, completion(boost::intrusive_ptr<sleep_entry>(this), error));
+        detail::post(ex, completion(boost::intrusive_ptr<sleep_entry>(this), error));
     }
 
     timer_service& service_;

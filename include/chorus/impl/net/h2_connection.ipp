@@ -2,6 +2,7 @@
 
 #include <chorus/async/alarm.hpp>
 #include <chorus/async/detail/deadline_list.hpp>
+#include <chorus/async/detail/post.hpp>
 #include <chorus/async/detail/suspension.hpp>
 #include <chorus/net/h2_connection.hpp>
 #include <chorus/net/tls_context.hpp>
@@ -10,7 +11,6 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/deferred.hpp>
 #include <boost/asio/error.hpp>
-#include <boost/asio/post.hpp>
 #include <boost/smart_ptr/intrusive_ptr.hpp>
 
 #include <algorithm>
@@ -207,7 +207,7 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
     void schedule_flush() {
         if (is_flush_scheduled_ || is_broken_) return;
         is_flush_scheduled_ = true;
-        asio::post(executor_, [self = weak_from_this()] {
+        chorus::detail::post(executor_, [self = weak_from_this()] {
             if (const auto here = self.lock()) {
                 here->is_flush_scheduled_ = false;
                 here->flush();
@@ -268,7 +268,7 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
         if (is_listening_ || is_broken_ || session_.open_streams() == 0) return;
         is_listening_ = true;
         if (stream_->has_buffered()) {
-            asio::post(executor_, [self = shared_from_this()] { self->hear({}); });
+            chorus::detail::post(executor_, [self = shared_from_this()] { self->hear({}); });
             return;
         }
         last_heard_ = deadlines_.now();

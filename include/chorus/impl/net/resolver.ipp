@@ -1,14 +1,13 @@
 // The loop's side of a look-up, and the thread's: they share nothing but the answer.
 #pragma once
 
+#include <chorus/async/detail/post.hpp>
 #include <chorus/async/detail/suspension.hpp>
 #include <chorus/async/event.hpp>
 #include <chorus/async/timer_service.hpp>
 #include <chorus/net/platform.hpp>
 #include <chorus/net/resolver.hpp>
 #include <chorus/shared_new.hpp>
-
-#include <boost/asio/post.hpp>
 
 #include <algorithm>
 #include <optional>
@@ -109,7 +108,7 @@ struct resolver::state {
     static void deliver(chorus::detail::suspension_registry& loop, const executor& home,
                         const std::weak_ptr<look_up>& asked, result<address_list> outcome) {
         loop.if_open([&] {
-            asio::post(home, [asked, outcome = std::move(outcome)]() mutable {
+            chorus::detail::post(home, [asked, outcome = std::move(outcome)]() mutable {
                 const auto begun = asked.lock();
                 if (begun && begun->owner != nullptr) begun->owner->answered(*begun, std::move(outcome));
             });

@@ -29,39 +29,40 @@ class anthropic_provider final : public provider {
     result<http::request> encode(const chat_request& request) const override { return encode(request, false); }
     result<http::request> encode_stream(const chat_request& request) const override { return encode(request, true); }
 
-    std::unique_ptr<chat_stream_decoder> make_stream_decoder() const override {
+    std::unique_ptr<chat_stream_decoder> do_make_stream_decoder() const override {
         return endpoint_.cleaned(anthropic_format::make_stream_decoder());
     }
     result<chat_response> decode(http::response received, std::chrono::system_clock::time_point now) const override {
         return cleaned(anthropic_format::decode_chat(std::move(received), now));
     }
 
-    result<http::request> encode_count_tokens(const chat_request& request) const override {
+    result<http::request> do_encode_count_tokens(const chat_request& request) const override {
         if (const auto usable = endpoint_.check(); !usable) return usable.error();
         if (const auto valid = validate(request); !valid) return valid.error();
         auto body = anthropic_format::encode_count_tokens(request);
         if (!body) return body.error();
         return endpoint_.request(target("/messages/count_tokens"), request.options().headers, std::move(*body));
     }
-    result<std::int64_t> decode_count_tokens(http::response received,
-                                             std::chrono::system_clock::time_point now) const override {
+    result<std::int64_t> do_decode_count_tokens(http::response received,
+                                                std::chrono::system_clock::time_point now) const override {
         return cleaned(anthropic_format::decode_count_tokens(std::move(received), now));
     }
 
-    result<http::request> encode_models(const std::string& after) const override {
+    result<http::request> do_encode_models(const std::string& after) const override {
         if (const auto usable = endpoint_.check(); !usable) return usable.error();
         const std::string list = target("/models");
         return endpoint_.get(after.empty() ? list : with_query(list, "after_id", after));
     }
-    result<model_page> decode_models(http::response received,
-                                     std::chrono::system_clock::time_point now) const override {
+    result<model_page> do_decode_models(http::response received,
+                                        std::chrono::system_clock::time_point now) const override {
         return cleaned(chorus::decode_models(std::move(received), now));
     }
-    result<http::request> encode_model(const std::string& id) const override {
+    result<http::request> do_encode_model(const std::string& id) const override {
         if (const auto usable = endpoint_.check(); !usable) return usable.error();
         return endpoint_.get(target("/models/" + percent_encoded(id)));
     }
-    result<model_info> decode_model(http::response received, std::chrono::system_clock::time_point now) const override {
+    result<model_info> do_decode_model(http::response received,
+                                       std::chrono::system_clock::time_point now) const override {
         return cleaned(chorus::decode_model(std::move(received), now));
     }
 

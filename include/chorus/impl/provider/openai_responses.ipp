@@ -30,7 +30,8 @@ class responses_provider final : public openai_provider {
     result<http::request> encode_stream(const chat_request& request) const override {
         return encode(request, openai_format::delivery::stream);
     }
-    std::unique_ptr<chat_stream_decoder> make_stream_decoder() const override {
+    bool has_openai_streams() const noexcept override { return false; }
+    std::unique_ptr<chat_stream_decoder> do_make_stream_decoder() const override {
         return at().cleaned(responses_format::make_stream_decoder());
     }
     result<chat_response> decode(http::response received, std::chrono::system_clock::time_point now) const override {

@@ -1,14 +1,8 @@
 #pragma once
 
-#include <chorus/api/validate.hpp>
 #include <chorus/chat/validate.hpp>
 #include <chorus/provider/detail/openai_provider.hpp>
-#include <chorus/provider/detail/percent_encoding.hpp>
-#include <chorus/provider/models_response.hpp>
 #include <chorus/provider/openai_decode.hpp>
-#include <chorus/provider/openai_embeddings.hpp>
-#include <chorus/provider/openai_moderations.hpp>
-#include <chorus/provider/openai_stream.hpp>
 
 #include <utility>
 
@@ -17,24 +11,18 @@ namespace chorus::detail {
 inline constexpr std::string_view completions_path = "/chat/completions";
 
 CHORUS_DECL openai_provider::openai_provider(endpoint at, openai_dialect dialect)
-    : endpoint_(std::move(at)), dialect_(std::move(dialect)) {
-    if (!dialect_.deployment) completions_ = endpoint_.target(completions_path);
-}
-
-CHORUS_DECL std::string openai_provider::target(std::string_view path, std::string_view model) const {
-    if (!dialect_.deployment) return endpoint_.target(path);
-    const std::string_view name = dialect_.deployment->empty() ? model : *dialect_.deployment;
-    return endpoint_.target("/deployments/" + percent_encoded(name) + std::string(path));
+    : server_(std::move(at), std::move(dialect)) {
+    if (!server_.dialect().deployment) completions_ = this->at().target(completions_path);
 }
 
 CHORUS_DECL result<http::request> openai_provider::encode(const chat_request& request,
                                                           openai_format::delivery how) const {
-    if (const auto usable = endpoint_.check(); !usable) return usable.error();
+    if (const auto usable = at().check(); !usable) return usable.error();
     if (const auto valid = validate(request); !valid) return valid.error();
-    auto body = openai_format::encode_chat(request, dialect_.quirks, how);
+    auto body = openai_format::encode_chat(request, server_.dialect().quirks, how);
     if (!body) return body.error();
-    return endpoint_.request(completions_.empty() ? target(completions_path, request.model()) : completions_,
-                             request.options().headers, std::move(*body));
+    return at().request(completions_.empty() ? server_.target(completions_path, request.model()) : completions_,
+                        request.options().headers, std::move(*body));
 }
 
 CHORUS_DECL result<http::request> openai_provider::encode(const chat_request& request) const {
@@ -45,64 +33,9 @@ CHORUS_DECL result<http::request> openai_provider::encode_stream(const chat_requ
     return encode(request, openai_format::delivery::stream);
 }
 
-CHORUS_DECL std::unique_ptr<chat_stream_decoder> openai_provider::make_stream_decoder() const {
-    return endpoint_.cleaned(openai_format::make_stream_decoder(dialect_.quirks));
-}
-
 CHORUS_DECL result<chat_response> openai_provider::decode(http::response received,
                                                           std::chrono::system_clock::time_point now) const {
     return cleaned(openai_format::decode_chat(std::move(received), now));
-}
-
-CHORUS_DECL result<http::request> openai_provider::encode_embeddings(const embedding_request& request,
-                                                                     std::size_t& next) const {
-    if (const auto usable = endpoint_.check(); !usable) return usable.error();
-    if (next == 0) {
-        if (const auto valid = validate(request); !valid) return valid.error();
-    }
-    auto body = openai_format::encode_embeddings(request, next, dialect_.quirks);
-    if (!body) return body.error();
-    return endpoint_.request(target("/embeddings", request.model()), request.options().headers, std::move(*body));
-}
-
-CHORUS_DECL result<embedding_response> openai_provider::decode_embeddings(
-    http::response received, std::size_t inputs, std::chrono::system_clock::time_point now) const {
-    return cleaned(openai_format::decode_embeddings(std::move(received), inputs, now));
-}
-
-CHORUS_DECL result<http::request> openai_provider::encode_models(const std::string& after) const {
-    if (const auto usable = endpoint_.check(); !usable) return usable.error();
-    const std::string list = endpoint_.target("/models");
-    return endpoint_.get(after.empty() ? list : with_query(list, "after", after));
-}
-
-CHORUS_DECL result<model_page> openai_provider::decode_models(http::response received,
-                                                              std::chrono::system_clock::time_point now) const {
-    return cleaned(chorus::decode_models(std::move(received), now));
-}
-
-CHORUS_DECL result<http::request> openai_provider::encode_model(const std::string& id) const {
-    if (const auto usable = endpoint_.check(); !usable) return usable.error();
-    if (const auto valid = validate_model_id(id); !valid) return valid.error();
-    return endpoint_.get(endpoint_.target("/models/" + percent_encoded(id)));
-}
-
-CHORUS_DECL result<model_info> openai_provider::decode_model(http::response received,
-                                                             std::chrono::system_clock::time_point now) const {
-    return cleaned(chorus::decode_model(std::move(received), now));
-}
-
-CHORUS_DECL result<http::request> openai_provider::encode_moderation(const moderation_request& request) const {
-    if (const auto usable = endpoint_.check(); !usable) return usable.error();
-    if (const auto valid = validate(request); !valid) return valid.error();
-    auto body = openai_format::encode_moderation(request, dialect_.quirks);
-    if (!body) return body.error();
-    return endpoint_.request(endpoint_.target("/moderations"), request.options().headers, std::move(*body));
-}
-
-CHORUS_DECL result<moderation_response> openai_provider::decode_moderation(
-    http::response received, std::chrono::system_clock::time_point now) const {
-    return cleaned(openai_format::decode_moderation(std::move(received), now));
 }
 
 }  // namespace chorus::detail
