@@ -10,11 +10,14 @@
 #include <chorus/http/url.hpp>
 #include <chorus/policy/token_estimate.hpp>
 
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <string_view>
 
 namespace chorus {
+
+class observer;
 
 /// What a gate is told of a call. Views, valid while the call is under way.
 struct gated_call {
@@ -23,6 +26,7 @@ struct gated_call {
     std::string_view model;
     policy::token_estimate tokens;
     chorus::priority priority = chorus::priority::normal;
+    observer* watcher = nullptr;  ///< Of the client: to be told what becomes of the limits by this call.
 };
 
 /// Decides whether and when an attempt of a call is sent. A client asks its gates in the order in which it was given them,
@@ -35,8 +39,9 @@ class call_gate {
         virtual ~pass() = default;
         /// The request is about to be written.
         virtual void sent() noexcept {}
-        /// The head of an answer came, be it an error.
-        virtual void answered(const rate_limits&) noexcept {}
+        /// An answer came, be it an error: of a stream the head, else the whole. `latency` is the time to its first byte
+        /// since the request was written, without the waits before; 0 where the transport does not tell.
+        virtual void answered(const rate_limits& /*said*/, std::chrono::nanoseconds /*latency*/) noexcept {}
         /// The attempt succeeded, with what it used as far as that is known.
         virtual void succeeded(const usage& used) noexcept = 0;
         virtual void failed(const error& why) noexcept = 0;

@@ -162,6 +162,8 @@ class error {
     std::optional<bool> should_retry() const noexcept;
     /// How many times the request was sent.
     int attempts() const noexcept;
+    /// How long the call waited for the limits of its server and for connections, in all its attempts.
+    std::chrono::nanoseconds queued() const noexcept;
     /// The attempts of the call that failed, in order. Valid until the error is changed.
     std::span<const attempt> history() const noexcept;
     /// What had come of a response when it failed in its middle, or null.
@@ -184,6 +186,7 @@ class error {
     error& retry_after(std::chrono::milliseconds value) &;
     error& should_retry(bool value) &;
     error& attempts(int value) &;
+    error& queued(std::chrono::nanoseconds value) &;
     error& history(std::vector<attempt> value) &;
     error& partial(std::shared_ptr<const chat_response> value) &;
     error& conversation(std::shared_ptr<const chat_request> value) &;

@@ -176,6 +176,22 @@ CLIENT_TEST(sends_once_more_when_a_reused_connection_dies_without_an_answer) {
     EXPECT_EQ(server.counters().connections, 2u);
 }
 
+CLIENT_TEST(sends_nothing_twice_where_the_replay_level_forbids_it) {
+    for (const auto level : {policy::replay_level::never, policy::replay_level::not_sent}) {
+        mock_server server(test.get_executor(), speaking(version));
+        server.script().nothing_else();
+        server.expect().reply_text("first");
+        server.expect().drop();
+        client llm = connect_to(test.get_executor(), server, client_options().retries({.level = level}));
+        EXPECT_EQ((co_await llm.complete(question())).text(), "first");
+        const auto reply = co_await llm.try_complete(question());
+        CO_ASSERT_FALSE(reply);
+        EXPECT_EQ(reply.error(), errc::connection_lost);
+        EXPECT_EQ(reply.error().attempts(), 1);
+        EXPECT_EQ(server.counters().requests, 2u);
+    }
+}
+
 CLIENT_TEST(does_not_send_again_what_a_fresh_connection_lost) {
     mock_server server(test.get_executor(), speaking(version));
     server.script().nothing_else();

@@ -38,6 +38,7 @@ class watching final : public observer {
     void on_retry(const call_info&, const error&, std::chrono::milliseconds) noexcept override { note(); }
     void on_end(const call_info&, const call_end&) noexcept override { ++ends, note(); }
     void on_connection(connection_event, const connection_info&) noexcept override { note(); }
+    void on_server_limit(limit_event, const limit_info&) noexcept override { note(); }
 
     std::size_t calls = 0;
     std::size_t ends = 0;

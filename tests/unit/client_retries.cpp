@@ -1,8 +1,7 @@
-// What a client does about calls that fail: it tries again within limits of time, number and budget, and tells of it.
+// What a client does about calls that fail: it tries again within limits of time, number and budget.
 #include <chorus/async/sleep.hpp>
 #include <chorus/async/task.hpp>
 #include <chorus/client.hpp>
-#include <chorus/observe/observer.hpp>
 #include <chorus/provider/openai.hpp>
 #include <chorus/testing/fake_transport.hpp>
 #include <chorus/testing/gtest.hpp>
@@ -313,81 +312,6 @@ CHORUS_TEST(client_retries, a_slow_reader_is_no_silent_stream) {
     }
     const auto reply = co_await stream.try_finish();
     EXPECT_TRUE(reply);
-}
-
-// --- who is told ----------------------------------------------------------------------------------------------------
-
-struct witness final : observer {
-    void on_call(const call_info& call) noexcept override { note("call", call); }
-    void on_limited(const call_info& call, std::chrono::nanoseconds) noexcept override { note("limited", call); }
-    void on_attempt(const call_info& call, int number) noexcept override {
-        note("attempt " + std::to_string(number), call);
-    }
-    void on_first_byte(const call_info& call, std::chrono::nanoseconds) noexcept override { note("first byte", call); }
-    void on_first_token(const call_info& call, std::chrono::nanoseconds) noexcept override {
-        note("first token", call);
-    }
-    void on_retry(const call_info& call, const error& why, std::chrono::milliseconds) noexcept override {
-        note("retry after " + std::to_string(why.http_status()), call);
-    }
-    void on_end(const call_info& call, const call_end& end) noexcept override {
-        note("end: " + (end.failure != nullptr ? end.failure->code().message() : std::string("good")), call);
-        attempts = end.attempts;
-        if (end.tokens != nullptr) tokens = end.tokens->total_tokens.value_or(0);
-    }
-    void note(const std::string& what, const call_info& call) {
-        seen.push_back(what);
-        model = call.model;
-        operation = call.operation;
-    }
-
-    std::vector<std::string> seen;
-    std::string model;
-    std::string operation;
-    int attempts = 0;
-    std::int64_t tokens = 0;
-};
-
-CHORUS_TEST(client_observer, is_told_of_each_step_of_a_call) {
-    const auto seen = std::make_shared<witness>();
-    const auto fake = giving({answer(503, "{}")});
-    client llm(get_executor(), endpoint(), fake, client_options().observer(seen));
-    co_await llm.complete(question());
-    EXPECT_EQ(seen->seen, (std::vector<std::string>{"call", "attempt 1", "first byte", "retry after 503", "attempt 2",
-                                                    "first byte", "end: good"}));
-    EXPECT_EQ(seen->model, "m");
-    EXPECT_EQ(seen->operation, "chat");
-    EXPECT_EQ(seen->attempts, 2);
-    EXPECT_EQ(seen->tokens, 3);
-}
-
-CHORUS_TEST(client_observer, is_told_of_the_first_token_of_a_stream_and_of_its_end) {
-    const auto seen = std::make_shared<witness>();
-    const auto fake = giving({});
-    fake->answer_in_pieces([](const http::request&) -> result<streamed_answer> { return pieces({whole_stream()}); });
-    client llm(get_executor(), endpoint(), fake, client_options().observer(seen));
-    auto stream = llm.stream(question());
-    co_await stream.finish();
-    EXPECT_EQ(seen->seen, (std::vector<std::string>{"call", "attempt 1", "first byte", "first token", "end: good"}));
-}
-
-CHORUS_TEST(client_observer, is_told_once_of_the_end_however_it_comes) {
-    const auto seen = std::make_shared<witness>();
-    const auto fake = giving({});
-    fake->answer_in_pieces([](const http::request&) -> result<streamed_answer> {
-        return pieces({openai_text_event("Be"), whole_stream()});
-    });
-    client llm(get_executor(), endpoint(), fake, client_options().observer(seen));
-    const auto refused = co_await llm.try_complete(chat_request("m"));
-    EXPECT_FALSE(refused);
-    EXPECT_EQ(seen->seen, (std::vector<std::string>{"call", "end: invalid argument"}));
-    seen->seen.clear();
-    {
-        auto dropped = llm.stream(question());
-        static_cast<void>(co_await dropped.try_next());
-    }
-    EXPECT_EQ(seen->seen.back(), "end: cancelled");
-    EXPECT_EQ(std::count(seen->seen.begin(), seen->seen.end(), "end: cancelled"), 1);
 }
 
 }  // namespace

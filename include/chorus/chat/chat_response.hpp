@@ -128,6 +128,7 @@ class chat_response {
     std::string_view request_id() const noexcept;
     /// What the server says of its limits. The headers are parsed on each call.
     chorus::rate_limits rate_limits() const noexcept;
+    /// Where the time of the call went: its waits and its whole length, and the stages of the attempt that succeeded.
     const http::timing& timing() const noexcept;
     const http::headers& headers() const noexcept;
     int http_status() const noexcept;

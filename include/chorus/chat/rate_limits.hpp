@@ -24,10 +24,11 @@ struct rate_limits {
     rate_limit project_tokens;  ///< OpenAI
     rate_limit input_tokens;    ///< Anthropic, as all that follow
     rate_limit output_tokens;
+    // These are told, and hold no call back: see `policy::rate_limiter`.
     rate_limit cache_creation_input_tokens;
-    rate_limit priority_input_tokens;
+    rate_limit priority_input_tokens;  ///< Of the priority tier: what is beyond it is served as usual.
     rate_limit priority_output_tokens;
-    rate_limit unified;
+    rate_limit unified;  ///< Of subscriptions, which name a reset alone.
 
     bool operator==(const rate_limits&) const = default;
 };

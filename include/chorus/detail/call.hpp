@@ -57,6 +57,7 @@ awaitable<answer_to<Question>> call(std::shared_ptr<client_state> shared, Questi
         result<void> begun;
         result<void> done;
         bool is_begun = false;
+        progress.await_head(received);
         try {
             if (!progress.try_begin(*message)) begun = co_await progress.begin(*message);
             is_begun = bool(begun);

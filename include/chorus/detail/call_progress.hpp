@@ -17,6 +17,7 @@
 #include <chorus/policy/retry.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -53,8 +54,12 @@ class call_progress {
     const http::limits& limits() const noexcept { return limits_; }
     clock::time_point deadline() const noexcept { return deadline_; }
 
-    /// The head of a response is there.
-    void answered(const http::response& head);
+    /// Before a response is received whole: has it tell of its head, if anybody wants to know.
+    void await_head(http::response& received) noexcept;
+    /// A whole response is there, or the head of a streamed one. Makes its times those of the call.
+    void answered(http::response& head);
+    /// So many bytes of a streamed body have come.
+    void received(std::size_t bytes) noexcept;
     /// The first content of a stream is there.
     void brought_content();
     /// The attempt brought the answer.
@@ -80,6 +85,8 @@ class call_progress {
     struct watched;
 
     void mark(http::request& message);
+    void end_hold(bool is_let_through) noexcept;
+    void tell_limit(limit_event what, const error* failure) noexcept;
     void tell_end(call_end& end);
     void finish(call_end& end);
 
@@ -88,6 +95,7 @@ class call_progress {
     clock::time_point started_;
     clock::time_point deadline_;
     clock::time_point resume_at_{};  // the end of the wait after a failure
+    std::chrono::nanoseconds queued_{};
     std::uint64_t id_;
     int attempts_ = 0;
     int max_attempts_;

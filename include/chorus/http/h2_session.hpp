@@ -112,7 +112,8 @@ class h2_session {
     /// Appends what is to be sent now, about `enough` bytes at most. Returns false when nothing is left to send.
     bool append_output(std::string& out, std::size_t enough = 64 * 1024);
 
-    /// The exchanges that ended since the last call, and those whose response began.
+    /// The exchanges that ended since the last call, and those whose response began; also, where the response has a
+    /// listener, those whose head came.
     std::vector<stream*> take_completions() noexcept;
     std::vector<stream*> take_first_bytes() noexcept;
     /// Those read piece by piece of which a head, bytes of a body or an end came. A completion is no news.

@@ -2,9 +2,11 @@
 #pragma once
 
 #include <chorus/http/headers.hpp>
+#include <chorus/http/replay_level.hpp>
 #include <chorus/http/timing.hpp>
 #include <chorus/http/url.hpp>
 
+#include <chrono>
 #include <string>
 
 namespace chorus::http {
@@ -16,6 +18,17 @@ struct request {
     std::string target = "/";
     http::headers headers;
     std::string body;
+    replay_level replay = replay_level::any;  ///< How far the transport may send it again by itself.
+};
+
+/// Is told of the head of a response before its body is there.
+class head_listener {
+ public:
+    /// The head has come, its first byte so long after the request was written.
+    virtual void head_came(std::chrono::nanoseconds since_sent) noexcept = 0;
+
+ protected:
+    ~head_listener() = default;
 };
 
 /// One complete response.
@@ -24,6 +37,8 @@ struct response {
     http::headers headers;
     std::string body;
     http::timing timing;
+    /// Set by who wants to hear of the head while the response is being received; null in one that was.
+    head_listener* listener = nullptr;
 };
 
 }  // namespace chorus::http

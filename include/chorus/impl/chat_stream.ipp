@@ -111,6 +111,7 @@ CHORUS_DECL net::time_limit chat_stream::state::patience() const {
 /// Looks at what a read brought, which began with so many contents there.
 CHORUS_DECL result<void> chat_stream::state::look_at(const result<bool>& more, std::size_t contents,
                                                      clock::duration waited) {
+    progress->received(reader->take_byte_count());
     fruitless += waited;
     if (!more) return more.error();
     if (!*more) {

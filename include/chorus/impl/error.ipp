@@ -14,6 +14,7 @@ struct error::details {
     chorus::phase phase = phase::none;
     int http_status = 0;
     int attempts = 0;
+    std::chrono::nanoseconds queued{};
     std::string text;
     std::string cause;
     std::string type;
@@ -357,6 +358,9 @@ CHORUS_DECL std::optional<bool> error::should_retry() const noexcept {
 CHORUS_DECL int error::attempts() const noexcept {
     return details_ ? details_->attempts : 0;
 }
+CHORUS_DECL std::chrono::nanoseconds error::queued() const noexcept {
+    return details_ ? details_->queued : std::chrono::nanoseconds();
+}
 CHORUS_DECL std::span<const attempt> error::history() const noexcept {
     return details_ ? std::span<const attempt>(details_->history) : std::span<const attempt>();
 }
@@ -418,6 +422,10 @@ CHORUS_DECL error& error::should_retry(bool value) & {
 }
 CHORUS_DECL error& error::attempts(int value) & {
     change().attempts = value;
+    return *this;
+}
+CHORUS_DECL error& error::queued(std::chrono::nanoseconds value) & {
+    change().queued = value;
     return *this;
 }
 CHORUS_DECL error& error::history(std::vector<attempt> value) & {

@@ -66,7 +66,7 @@ class pool : public std::enable_shared_from_this<pool> {
     /// Called when `try_acquire` gave nothing.
     /// Cancellation: terminal; gives `errc::cancelled` and leaves the queue.
     /// Errors: `errc::pool_timed_out` after `caps.pool_wait`, `errc::deadline_exceeded` at `deadline`, the error of
-    /// opening a connection, `errc::client_closed`.
+    /// opening a connection, `errc::client_closed`; each with how long the call had waited, less that opening.
     awaitable<result<lease>> acquire(const http::origin& where, const http::limits& caps, clock::time_point deadline);
 
     pool_stats stats() const noexcept;
@@ -91,7 +91,8 @@ class pool : public std::enable_shared_from_this<pool> {
     void carry_out();
     static awaitable<void> open_one(std::shared_ptr<pool> self, policy::pool_ledger::connection_id id,
                                     http::origin where, std::chrono::milliseconds limit);
-    void finish_opening(policy::pool_ledger::connection_id id, result<std::unique_ptr<connection>> outcome);
+    void finish_opening(policy::pool_ledger::connection_id id, clock::time_point began,
+                        result<std::unique_ptr<connection>> outcome);
     void give_back(policy::pool_ledger::connection_id id) noexcept;
     bool is_fit(const lease& given);
     error timed_out(errc limit);

@@ -30,7 +30,8 @@ struct metrics_snapshot {
     std::uint64_t started = 0;  ///< calls, as the next three
     std::uint64_t ended = 0;
     std::uint64_t failed = 0;
-    std::uint64_t limited = 0;    ///< that waited for the limits of their server
+    std::uint64_t limited = 0;    ///< attempts that waited for the limits of their server, and were let through
+    std::uint64_t refused = 0;    ///< attempts that those limits, a budget or a breaker refused
     std::uint64_t in_flight = 0;  ///< now, waiting ones too
     std::uint64_t peak_in_flight = 0;
     std::uint64_t attempts = 0;
@@ -49,9 +50,12 @@ struct metrics_snapshot {
     std::uint64_t connections_reused = 0;   ///< requests on a connection that had served another
     std::uint64_t connections_closed = 0;
     std::uint64_t connections_failed = 0;
+    std::uint64_t pool_timeouts = 0;    ///< waits for a connection that were in vain
+    std::uint64_t pauses = 0;           ///< in which all calls to a model waited
+    std::uint64_t circuits_opened = 0;  ///< each time that the calls to a server were suspended
 
     latency_histogram total;        ///< from the call to its end
-    latency_histogram queued;       ///< waiting for limits and connections; of every call that was sent
+    latency_histogram queued;       ///< waiting for limits and connections; of every call that was sent, or waited
     latency_histogram first_byte;   ///< from the request to its response; of every attempt that got one
     latency_histogram first_token;  ///< from the call to the first text of a stream
 
@@ -91,6 +95,7 @@ class metrics final : public observer {
     void on_retry(const call_info& call, const error& why, std::chrono::milliseconds wait) noexcept override;
     void on_end(const call_info& call, const call_end& end) noexcept override;
     void on_connection(connection_event what, const connection_info& connection) noexcept override;
+    void on_server_limit(limit_event what, const limit_info& limit) noexcept override;
 
  private:
     // An outcome is an index: 0 is success, an errc its number, the last two what `error_type` makes of foreign codes.

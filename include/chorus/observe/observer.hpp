@@ -7,7 +7,9 @@
 #include <chorus/http/url.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string_view>
 
@@ -31,9 +33,9 @@ struct call_end {
     std::string_view finish_reason = {};   ///< Of the first choice, in the words of `to_string(finish_reason)`.
     std::string_view response_id = {};     ///< `chat_response::id`
     std::string_view request_id = {};      ///< What the server calls the request in its headers.
-    const http::timing* timing = nullptr;  ///< Of the last attempt.
+    const http::timing* timing = nullptr;  ///< Of the attempt that brought the answer.
     std::chrono::nanoseconds total{};      ///< From the call to its end, with every wait.
-    std::chrono::nanoseconds queued{};     ///< Waiting for limits and for connections, all attempts.
+    std::chrono::nanoseconds queued{};  ///< Of `total`: waiting for limits and connections, also in vain; all attempts.
     std::optional<std::chrono::nanoseconds> first_token = {};  ///< From the call to the first text of a stream.
     int attempts = 0;                                          ///< How many times the request was sent.
     std::uint64_t bytes_sent = 0;  ///< Bodies, all attempts; 0 if nobody counted, as the next.
@@ -73,6 +75,42 @@ struct connection_info {
     const error* failure = nullptr;        ///< Why it failed.
 };
 
+/// What happened to a limit between calls and their server: a gate (`call_gate`), or the pool.
+enum class limit_event {
+    held,                 ///< A call begins to wait for a gate.
+    refused,              ///< A gate refused a call, or its deadline passed while it waited.
+    pool_timed_out,       ///< A call waited in vain for a connection.
+    paused,               ///< Every call to the model waits: the server refused one, or asked for patience.
+    concurrency_changed,  ///< More or fewer calls of the model may be in flight.
+    circuit_opened,       ///< Calls to the server fail at once.
+    circuit_half_opened,  ///< A call tries whether the server is back.
+    circuit_closed,       ///< It is.
+};
+
+/// The name of an event, such as "paused".
+constexpr std::string_view to_string(limit_event what) noexcept {
+    constexpr std::string_view names[] = {"held",
+                                          "refused",
+                                          "pool timed out",
+                                          "paused",
+                                          "concurrency changed",
+                                          "circuit opened",
+                                          "circuit half opened",
+                                          "circuit closed"};
+    const auto index = static_cast<std::size_t>(what);
+    return index < std::size(names) ? names[index] : "unknown";
+}
+
+/// A limit to which something happened. A view, as `call_info`.
+struct limit_info {
+    const http::origin* server = nullptr;  ///< Never null in a notification.
+    std::string_view model = {};           ///< Empty for a circuit: it is the server's.
+    const call_info* call = nullptr;       ///< Of `held`, `refused` and `pool_timed_out`.
+    const error* failure = nullptr;        ///< Of `refused` and `pool_timed_out`.
+    std::size_t concurrency = 0;           ///< Of `concurrency_changed`: how many calls now.
+    std::chrono::milliseconds wait{};      ///< Of `paused` and `circuit_opened`: for how long from now.
+};
+
 /// Is told of each step as it happens; override what is of interest. A call is told of in the order of the functions
 /// here, the attempts of a call one after the other, and ends exactly once, also when it is cancelled or dropped.
 /// Errors: nothing may throw.
@@ -105,6 +143,9 @@ class observer {
 
     /// Something happened to a connection; whose call needed it is not known here.
     virtual void on_connection(connection_event, const connection_info&) noexcept {}
+    /// Something happened to a limit. Of a call `held` comes before `on_limited`, what is refused or timed out before
+    /// `on_retry` or `on_end`. A gate that several clients share tells the observer of the client whose call it was.
+    virtual void on_server_limit(limit_event, const limit_info&) noexcept {}
 };
 
 }  // namespace chorus

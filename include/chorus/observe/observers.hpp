@@ -35,6 +35,7 @@ class observers final : public observer {
     void on_retry(const call_info& call, const error& why, std::chrono::milliseconds wait) noexcept override;
     void on_end(const call_info& call, const call_end& end) noexcept override;
     void on_connection(connection_event what, const connection_info& connection) noexcept override;
+    void on_server_limit(limit_event what, const limit_info& limit) noexcept override;
 
  private:
     std::vector<std::shared_ptr<observer>> list_;

@@ -17,8 +17,9 @@
 namespace chorus {
 
 /// A finished span: what one call was, when, and how it ended. The attributes are those of the semantic conventions for
-/// generative AI (opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans, of 2026; in development there). No prompt
-/// and no answer is among them.
+/// generative AI (opentelemetry.io/docs/specs/semconv/gen-ai/gen-ai-spans, of 2026; in development there), and of one's
+/// own `chorus.queue_time`, in seconds, where the call waited for limits or connections. No prompt and no answer is among
+/// them.
 struct span {
     using attribute_value = std::variant<std::string, std::vector<std::string>, std::int64_t, double, bool>;
     using attribute = std::pair<std::string_view, attribute_value>;

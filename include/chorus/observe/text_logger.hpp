@@ -16,7 +16,7 @@ namespace chorus {
 /// How much a logger says. Each level says what those before it do.
 enum class log_level {
     none,
-    errors,      ///< Calls that failed, retries, connections that could not be made.
+    errors,      ///< Calls that failed, retries, connections that could not be made, pauses, circuits that opened.
     calls,       ///< How every call ended.
     everything,  ///< Every notification.
 };
@@ -62,6 +62,7 @@ class text_logger final : public observer {
     void on_retry(const call_info& call, const error& why, std::chrono::milliseconds wait) noexcept override;
     void on_end(const call_info& call, const call_end& end) noexcept override;
     void on_connection(connection_event what, const connection_info& connection) noexcept override;
+    void on_server_limit(limit_event what, const limit_info& limit) noexcept override;
 
  private:
     template <class Fill>

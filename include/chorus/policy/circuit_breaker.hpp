@@ -57,6 +57,8 @@ class circuit_breaker {
 
     /// As of the last operation: an open one whose time is over becomes half open with the next call.
     circuit_state state() const noexcept { return state_; }
+    /// When it lets a probe through, if it is open.
+    time_point open_until() const noexcept { return open_until_; }
 
  private:
     static constexpr std::size_t bucket_count = 10;

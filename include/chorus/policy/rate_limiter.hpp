@@ -38,6 +38,10 @@ struct rate_limiter_options {
 /// - One pause for all after a refusal. Then calls go in a trickle: one in the first second, two in the next, four, until
 ///   a second is not used up. After `slow_down` (OpenAI: the traffic grew too fast) such a step takes five seconds.
 ///
+/// Three buckets of Anthropic count for none of this: that of tokens written to the cache, which no estimate knows
+/// beforehand; those of the priority tier, beyond which calls are served from the others; and that of subscriptions, which
+/// has no size. A refusal for their sake pauses as any other.
+///
 /// Where neither options nor headers name a limit, the first refusal does: what the server accepted in that minute. It
 /// is raised by half when there was no refusal for two minutes, and more rarely each time that turns out wrong.
 class rate_limiter {

@@ -3,6 +3,7 @@
 
 #include <chorus/config.hpp>
 #include <chorus/error.hpp>
+#include <chorus/http/replay_level.hpp>
 
 #include <cstddef>
 
@@ -19,8 +20,8 @@ class replay_limits {
         bool was_of_use = false;    ///< The server has taken up some request on it.
     };
 
-    /// Whether to send it again; counts what it allows.
-    bool allow(const error& failed, const connection_state& link) noexcept;
+    /// Whether to send it again, where the level of the request allows that; counts what it allows.
+    bool allow(const error& failed, const connection_state& link, http::replay_level level) noexcept;
 
  private:
     int losses_ = 0;

@@ -3,6 +3,7 @@
 
 #include <chorus/config.hpp>
 #include <chorus/error.hpp>
+#include <chorus/http/replay_level.hpp>
 
 #include <chrono>
 #include <cstdint>
@@ -12,13 +13,7 @@
 
 namespace chorus::policy {
 
-/// What may have happened to a request that is sent again. Each level includes those before it.
-enum class replay_level {
-    never,              ///< No retry at all.
-    not_sent,           ///< Only what was not sent, or what the server says over HTTP/2 that it has not taken up.
-    no_response_bytes,  ///< Also what was sent, if no byte of a response came or its status says "not processed".
-    any,                ///< Also after an error status or a broken answer: the work may be done, and billed, twice.
-};
+using http::replay_level;
 
 /// The lowest level at which a request that failed like this may be sent again.
 ///

@@ -15,6 +15,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 
 namespace chorus {
 
@@ -53,6 +54,8 @@ class chat_stream_reader {
     bool is_empty() const noexcept { return accumulator_.is_empty(); }
     std::size_t contents() const noexcept { return accumulator_.contents(); }
     std::string_view request_id() const noexcept { return find_request_id(head_.headers); }
+    /// How many bytes of the body have come since it was last asked.
+    std::size_t take_byte_count() noexcept { return std::exchange(byte_count_, 0); }
 
  private:
     enum class body_kind { unknown, events, whole };
@@ -70,6 +73,7 @@ class chat_stream_reader {
     std::chrono::system_clock::time_point received_at_;
     std::size_t most_bytes_;
     std::size_t stream_bytes_left_;
+    std::size_t byte_count_ = 0;
     body_kind kind_ = body_kind::unknown;
     bool is_complete_ = false;
     sse::decoder events_;

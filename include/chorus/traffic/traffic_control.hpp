@@ -32,6 +32,10 @@ struct traffic_options {
     std::size_t max_concurrency = 1000;
     /// Starts with 64 calls in flight, and follows what the server bears. Otherwise always `max_concurrency`.
     bool adaptive = true;
+    /// An answer whose first byte takes longer than so many times the usual shortest is taken for a sign of overload, if
+    /// `adaptive`. Off (0) unless set, for the first byte of a whole answer comes when it is written, and so late as it is
+    /// long. It is for keys whose answers are streamed; four is a good start.
+    double latency_factor = 0;
     /// How much later a call may come than one of the next lower class and still go before it.
     std::chrono::milliseconds head_start = std::chrono::seconds(30);
 };
@@ -99,6 +103,7 @@ class traffic_control final : public call_gate {
 
      private:
         friend class lane;
+        friend class lane_pass;
         permit(std::shared_ptr<lane> owner, const policy::admission::reservation& taken) noexcept;
 
         std::shared_ptr<lane> lane_;

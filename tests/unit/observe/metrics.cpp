@@ -104,13 +104,16 @@ TEST(metrics, keeps_the_peak_of_calls_in_flight) {
     EXPECT_TRUE(counts.snapshot().operations.empty());
 }
 
-TEST(metrics, a_call_that_was_never_sent_has_no_queue_time) {
+TEST(metrics, a_call_that_was_never_sent_has_queue_time_only_if_it_waited) {
     metrics counts;
     counts.on_call(chat);
     const error refused(errc::invalid_argument);
     counts.on_end(chat, {.failure = &refused});
     EXPECT_EQ(counts.snapshot().queued.count(), 0u);
     EXPECT_EQ(counts.snapshot().total.count(), 1u);
+    const error late(errc::deadline_exceeded);
+    counts.on_end(chat, {.failure = &late, .queued = 3s});
+    EXPECT_EQ(counts.snapshot().queued.max(), 3s);
 }
 
 TEST(metrics, counts_connections_and_the_share_that_is_reused) {
@@ -131,6 +134,21 @@ TEST(metrics, counts_connections_and_the_share_that_is_reused) {
     EXPECT_EQ(now.connections_closed, 4u);
     EXPECT_EQ(now.connections_failed, 5u);
     EXPECT_DOUBLE_EQ(now.reuse_rate(), 0.75);
+}
+
+TEST(metrics, counts_what_limits_do) {
+    metrics counts;
+    for (const auto what : {limit_event::held, limit_event::refused, limit_event::refused, limit_event::pool_timed_out,
+                            limit_event::paused, limit_event::concurrency_changed, limit_event::circuit_opened,
+                            limit_event::circuit_half_opened, limit_event::circuit_closed}) {
+        counts.on_server_limit(what, {});
+    }
+    const auto now = counts.snapshot();
+    EXPECT_EQ(now.refused, 2u);
+    EXPECT_EQ(now.pool_timeouts, 1u);
+    EXPECT_EQ(now.pauses, 1u);
+    EXPECT_EQ(now.circuits_opened, 1u);
+    EXPECT_THAT(to_prometheus(now), HasSubstr("chorus_calls_refused_total 2\n"));
 }
 
 TEST(metrics, snapshots_add_up) {
@@ -165,6 +183,7 @@ TEST(metrics, allocates_nothing_after_the_first_call_of_an_operation) {
         counts.on_first_byte(chat, i * 1ms);
         counts.on_retry(chat, failure, 1ms);
         counts.on_connection(connection_event::reused, {});
+        counts.on_server_limit(limit_event::paused, {});
         counts.on_end(chat, {.failure = i % 2 == 0 ? &failure : nullptr, .total = i * 1ms, .attempts = 1});
     }
 #ifdef CHORUS_TEST_COUNTS_ALLOCATIONS

@@ -21,6 +21,7 @@ struct noting final : observer {
     void on_retry(const call_info&, const error&, std::chrono::milliseconds) noexcept override { note("retry"); }
     void on_end(const call_info&, const call_end&) noexcept override { note("end"); }
     void on_connection(connection_event, const connection_info&) noexcept override { note("connection"); }
+    void on_server_limit(limit_event, const limit_info&) noexcept override { note("limit"); }
 
     std::string own_name;
     std::string& notes;
@@ -36,6 +37,7 @@ void tell_everything(observer& whom) {
     whom.on_retry(call, error(errc::overloaded), 1ms);
     whom.on_end(call, {});
     whom.on_connection(connection_event::closed, {});
+    whom.on_server_limit(limit_event::paused, {});
 }
 
 TEST(observers, tell_all_of_everything_in_the_order_of_adding) {
@@ -45,7 +47,7 @@ TEST(observers, tell_all_of_everything_in_the_order_of_adding) {
     tell_everything(all);
     EXPECT_EQ(notes,
               "a:call b:call a:limited b:limited a:attempt b:attempt a:byte b:byte a:token b:token a:retry b:retry "
-              "a:end b:end a:connection b:connection ");
+              "a:end b:end a:connection b:connection a:limit b:limit ");
 }
 
 TEST(observer, does_nothing_unless_it_is_overridden) {
@@ -55,13 +57,16 @@ TEST(observer, does_nothing_unless_it_is_overridden) {
     tell_everything(none);
 }
 
-TEST(observer, events_of_connections_have_names) {
+TEST(observer, events_have_names) {
     for (const auto& [event, name] :
          {std::pair(connection_event::opened, "opened"), std::pair(connection_event::resumed, "resumed"),
           std::pair(connection_event::reused, "reused"), std::pair(connection_event::closed, "closed"),
           std::pair(connection_event::failed, "failed")}) {
         EXPECT_EQ(to_string(event), name);
     }
+    EXPECT_EQ(to_string(limit_event::held), "held");
+    EXPECT_EQ(to_string(limit_event::circuit_closed), "circuit closed");
+    EXPECT_EQ(to_string(static_cast<limit_event>(100)), "unknown");
 }
 
 }  // namespace

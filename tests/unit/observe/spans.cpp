@@ -55,6 +55,7 @@ TEST(spans, carry_the_attributes_of_the_conventions) {
                                  .finish_reason = "stop",
                                  .response_id = "chatcmpl-1",
                                  .total = 1s,
+                                 .queued = 500ms,
                                  .first_token = 250ms,
                                  .attempts = 3},
                                 ended);
@@ -73,6 +74,7 @@ TEST(spans, carry_the_attributes_of_the_conventions) {
         {"gen_ai.usage.cache_creation.input_tokens", {{"intValue", "2"}}},
         {"gen_ai.usage.reasoning.output_tokens", {{"intValue", "30"}}},
         {"http.request.resend_count", {{"intValue", "2"}}},
+        {"chorus.queue_time", {{"doubleValue", 0.5}}},
         {"server.address", {{"stringValue", "api.openai.com"}}},
         {"server.port", {{"intValue", "8443"}}},
     };

@@ -44,7 +44,11 @@ TEST_F(log_test, writes_a_line_for_everything_that_happens) {
     const http::timing timing{.dns = 1ms, .connect = 10ms, .tls = 24500us};
     auto log = logger();
     log.on_call(call);
+    log.on_server_limit(limit_event::held, {.server = &server, .model = call.model, .call = &call});
     log.on_limited(call, 1500us);
+    log.on_server_limit(limit_event::paused, {.server = &server, .model = call.model, .wait = 2s});
+    log.on_server_limit(limit_event::concurrency_changed, {.server = &server, .model = call.model, .concurrency = 44});
+    log.on_server_limit(limit_event::circuit_half_opened, {.server = &server});
     log.on_connection(connection_event::opened, {.server = &server, .timing = &timing});
     log.on_attempt(call, 1);
     log.on_first_byte(call, 230ms);
@@ -60,7 +64,11 @@ TEST_F(log_test, writes_a_line_for_everything_that_happens) {
                       .attempts = 2});
     EXPECT_THAT(
         lines,
-        ElementsAre("call 7 chat openai gpt-4o-mini called", "call 7 chat openai gpt-4o-mini let through waited_ms=1.5",
+        ElementsAre("call 7 chat openai gpt-4o-mini called", "call 7 chat openai gpt-4o-mini held",
+                    "call 7 chat openai gpt-4o-mini let through waited_ms=1.5",
+                    "limits of https://api.openai.com:443 gpt-4o-mini paused wait_ms=2000",
+                    "limits of https://api.openai.com:443 gpt-4o-mini concurrency changed concurrency=44",
+                    "limits of https://api.openai.com:443 circuit half opened",
                     "connection to https://api.openai.com:443 opened dns_ms=1 connect_ms=10 tls_ms=24.5",
                     "call 7 chat openai gpt-4o-mini attempt 1 to https://api.openai.com:443",
                     "call 7 chat openai gpt-4o-mini first byte since_sent_ms=230",
@@ -86,12 +94,15 @@ TEST_F(log_test, each_level_says_what_those_before_it_do) {
         log.on_retry(call, limited, 1ms);                                  // errors
         log.on_end(call, {.failure = &limited});                           // errors
         log.on_connection(connection_event::failed, {.server = &server});  // errors
+        log.on_server_limit(limit_event::held, {.server = &server});
+        log.on_server_limit(limit_event::paused, {.server = &server});          // errors
+        log.on_server_limit(limit_event::circuit_opened, {.server = &server});  // errors
         return lines.size();
     };
     EXPECT_EQ(count(log_level::none), 0u);
-    EXPECT_EQ(count(log_level::errors), 3u);
-    EXPECT_EQ(count(log_level::calls), 4u);
-    EXPECT_EQ(count(log_level::everything), 10u);
+    EXPECT_EQ(count(log_level::errors), 5u);
+    EXPECT_EQ(count(log_level::calls), 6u);
+    EXPECT_EQ(count(log_level::everything), 13u);
 }
 
 TEST_F(log_test, no_secret_is_in_any_line) {
@@ -110,10 +121,12 @@ TEST_F(log_test, no_secret_is_in_any_line) {
         log.on_retry(call, failure, 1ms);
         log.on_end(call, {.failure = &failure});
         log.on_connection(connection_event::failed, {.server = &leaky, .failure = &failure});
+        log.on_server_limit(limit_event::refused, {.server = &leaky, .call = &call, .failure = &failure});
+        log.on_server_limit(limit_event::paused, {.server = &leaky});
         const error foreign = error::from_exception(std::make_exception_ptr(std::runtime_error(key + prompt)));
         log.on_end(call, {.failure = &foreign});
     }
-    ASSERT_EQ(lines.size(), 5u * (static_cast<std::size_t>(phase::status) + 1));
+    ASSERT_EQ(lines.size(), 7u * (static_cast<std::size_t>(phase::status) + 1));
     for (const auto& line : lines) {
         for (const std::string& secret : {key, opaque, prompt, std::string("hunter2"), std::string("abcdefghij"),
                                           std::string("Incorrect"), std::string("user:"), std::string("/path")}) {

@@ -65,6 +65,31 @@ TEST(parse_rate_limits, reads_the_names_of_mistral) {
     EXPECT_EQ(limits.requests, (rate_limit{60, 59, {}}));
 }
 
+TEST(parse_rate_limits, reads_the_priority_tier_apart_from_the_usual_one) {
+    const auto limits = limits_of({{"anthropic-ratelimit-input-tokens-remaining", "1000"},
+                                   {"anthropic-priority-input-tokens-limit", "10000"},
+                                   {"anthropic-priority-input-tokens-remaining", "9618"},
+                                   {"anthropic-priority-input-tokens-reset", "2027-01-15T08:01:00Z"},
+                                   {"Anthropic-Priority-Output-Tokens-Remaining", "6000"}});
+    EXPECT_EQ(limits.input_tokens, (rate_limit{{}, 1000, {}}));
+    EXPECT_EQ(limits.priority_input_tokens, (rate_limit{10000, 9618, 60s}));
+    EXPECT_EQ(limits.priority_output_tokens, (rate_limit{{}, 6000, {}}));
+    EXPECT_FALSE(limits.output_tokens.known());
+}
+
+TEST(parse_rate_limits, takes_of_a_subscription_the_reset_and_of_a_query_no_cost) {
+    const auto limits = limits_of({{"anthropic-ratelimit-unified-status", "allowed"},
+                                   {"anthropic-ratelimit-unified-reset", "1800000060"},
+                                   {"anthropic-ratelimit-unified-5h-reset", "1800003600"},
+                                   {"anthropic-ratelimit-unified-5h-utilization", "0.5"},
+                                   {"anthropic-ratelimit-unified-7d-status", "allowed"},
+                                   {"anthropic-ratelimit-unified-representative-claim", "five_hour"},
+                                   {"x-ratelimit-tokens-query-cost", "17"}});
+    rate_limits wanted;
+    wanted.unified.reset = 60s;
+    EXPECT_EQ(limits, wanted);
+}
+
 TEST(parse_rate_limits, leaves_out_what_it_cannot_read) {
     const auto limits = limits_of({{"x-ratelimit-limit-requests", "many"},
                                    {"x-ratelimit-remaining-requests", "1.5"},

@@ -48,6 +48,19 @@ TEST(rate_limiter, is_unlimited_while_nothing_is_known) {
     EXPECT_EQ(limiter.tokens_per_minute(), std::nullopt);
 }
 
+TEST(rate_limiter, holds_nobody_back_for_buckets_that_others_stand_in_for) {
+    rate_limiter limiter = limiter_of({});
+    const reservation first = limiter.reserve(small, start);
+    constexpr rate_limit spent{10'000, 0, 60s};
+    rate_limits said;
+    said.cache_creation_input_tokens = said.priority_input_tokens = said.priority_output_tokens = said.unified = spent;
+    limiter.learn(first, said, start);
+    EXPECT_EQ(limiter.earliest(small, start), start);
+    said.input_tokens = spent;
+    limiter.learn(first, said, start);
+    EXPECT_GT(limiter.earliest(small, start), start) << "but for the usual one";
+}
+
 TEST(rate_limiter, spreads_the_calls_of_a_minute_after_a_burst) {
     rate_limiter limiter = limiter_of(600);
     EXPECT_EQ(drain(limiter, start), 60);

@@ -3,14 +3,18 @@
 #include <chorus/async/sleep.hpp>
 #include <chorus/async/task.hpp>
 #include <chorus/client.hpp>
+#include <chorus/net/http_transport.hpp>
 #include <chorus/provider/openai.hpp>
 #include <chorus/testing/fake_transport.hpp>
 #include <chorus/testing/gtest.hpp>
+#include <chorus/testing/simulated_network.hpp>
+#include <chorus/testing/simulated_server.hpp>
 #include <chorus/traffic.hpp>
 
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -51,7 +55,7 @@ struct recording_gate final : call_gate {
         explicit recorded(recording_gate& gate) : owner(gate) {}
         ~recorded() override { owner.log += ")"; }
         void sent() noexcept override { owner.log += " sent"; }
-        void answered(const rate_limits&) noexcept override { owner.log += " answered"; }
+        void answered(const rate_limits&, std::chrono::nanoseconds) noexcept override { owner.log += " answered"; }
         void succeeded(const usage&) noexcept override { owner.log += " succeeded"; }
         void failed(const error&) noexcept override { owner.log += " failed"; }
         recording_gate& owner;
@@ -213,6 +217,54 @@ CHORUS_TEST(traffic_control, keeps_the_calls_of_a_client_within_the_limits_of_it
     for (const auto& reply : replies) EXPECT_TRUE(reply);
     EXPECT_EQ(server.refused, 0);
     EXPECT_EQ(test_clock().pending(), 0u);
+}
+
+awaitable<bool> ask(client& llm, bool is_streamed) {
+    chat_request asked(is_streamed ? "streamed" : "whole");
+    asked.user("Why?");
+    if (!is_streamed) {
+        const auto reply = co_await llm.try_complete(asked);
+        co_return bool(reply);
+    }
+    auto stream = llm.stream(asked);
+    const auto reply = co_await stream.try_finish();
+    co_return bool(reply);
+}
+
+CHORUS_TEST(traffic_control, lowers_its_concurrency_when_first_bytes_come_late_and_for_no_other_wait) {
+    const executor ex = get_executor();
+    const auto network = std::make_shared<testing::simulated_network>(ex);
+    network->plan([](const http::origin&) {
+        testing::simulated_connection slow;
+        slow.opens_after = 3s;
+        return slow;
+    });
+    testing::simulated_server server(*network, "api.test", testing::mock_options().latency(100ms));
+    policy::pool_options pool;
+    pool.max_connections_per_origin = 1;
+    const auto transport = net::http_transport::create(ex, pool, {}, http::protocol::http1, {}, network).value();
+    const auto limits = std::make_shared<traffic_control>(ex, traffic_options{.latency_factor = 4});
+    client llm(ex, endpoint().base_url(server.base_url()), transport, client_options().gate(limits));
+    for (const bool is_streamed : {false, true}) {
+        const traffic_key key{server.where(), std::hash<std::string_view>()("Bearer sk-test"),
+                              is_streamed ? "streamed" : "whole"};
+        std::vector<awaitable<bool>> calls;
+        for (int i = 0; i < 10; ++i) calls.push_back(ask(llm, is_streamed));
+        for (const auto& answered : co_await gather(std::move(calls))) EXPECT_TRUE(answered);
+        EXPECT_EQ(limits->stats(key).limit, 64u) << "they waited for a connection, and one behind the other";
+        server.service().latency(testing::mock_latency::fixed(390ms));
+        EXPECT_TRUE(co_await ask(llm, is_streamed));
+        EXPECT_EQ(limits->stats(key).limit, 64u);
+        server.service().latency(testing::mock_latency::fixed(450ms));
+        EXPECT_TRUE(co_await ask(llm, is_streamed));
+        EXPECT_EQ(limits->stats(key).limit, 44u) << is_streamed;
+        co_await sleep_for(1ms);
+        EXPECT_TRUE(co_await ask(llm, is_streamed));
+        EXPECT_EQ(limits->stats(key).limit, 31u) << "and again, as long as it lasts";
+        server.service().latency(testing::mock_latency::fixed(100ms));
+        EXPECT_TRUE(co_await ask(llm, is_streamed));
+        EXPECT_EQ(limits->stats(key).limit, 31u);
+    }
 }
 
 }  // namespace

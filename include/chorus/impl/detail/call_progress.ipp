@@ -15,22 +15,28 @@
 namespace chorus::detail {
 
 /// The part of a call that gates and observers see.
-struct call_progress::watched {
+struct call_progress::watched final : http::head_listener {
     call_info info() const noexcept {
         return {id, about.operation, provider, about.model, where ? &*where : nullptr, is_streamed};
     }
-    gated_call call() const noexcept { return {*where, key, about.model, about.tokens, about.priority}; }
+    gated_call call() const noexcept { return {*where, key, about.model, about.tokens, about.priority, watcher}; }
+    void head_came(std::chrono::nanoseconds since_sent) noexcept override {
+        if (watcher != nullptr && !has_head) watcher->on_first_byte(info(), since_sent);
+        has_head = true;
+    }
 
     call_subject about;
+    observer* watcher = nullptr;
     std::uint64_t id = 0;
     std::string_view provider;
     std::optional<http::origin> where;  // once the request is encoded
     std::size_t key = 0;
     bool is_streamed = false;
     bool is_ended = false;
+    bool has_head = false;  // the attempt under way, and its observer knows
     std::vector<std::unique_ptr<call_gate::pass>> passes;
     std::optional<error> refused;
-    std::chrono::nanoseconds queued{};
+    clock::time_point held_since{};  // by a gate
     std::optional<std::chrono::nanoseconds> first_token;
     std::uint64_t bytes_sent = 0;
     std::uint64_t bytes_received = 0;
@@ -77,6 +83,7 @@ CHORUS_DECL void call_progress::watch(call_subject about) {
     watched_->id = id_;
     watched_->provider = shared_->api->name();
     watched_->is_streamed = is_streamed_;
+    watched_->watcher = shared_->watcher.get();
     if (shared_->watcher) shared_->watcher->on_call(watched_->info());
 }
 
@@ -115,6 +122,7 @@ CHORUS_DECL bool call_progress::try_begin(http::request& message) {
             if (*entered == nullptr) return false;
             seen.passes.push_back(std::move(*entered));
         }
+        end_hold(true);
     }
     ++attempts_;
     if (attempts_ == 1) is_named_ = !message.headers.contains(attempt_header);
@@ -122,10 +130,12 @@ CHORUS_DECL bool call_progress::try_begin(http::request& message) {
         const auto left = std::max(deadline_, shared_->timers.now()) - shared_->timers.now();
         limits_.total = std::chrono::ceil<std::chrono::milliseconds>(left);
     }
+    message.replay = shared_->retries.level;
     if (is_named_) mark(message);
     if (watched_) {
         for (const auto& pass : watched_->passes) pass->sent();
         watched_->bytes_sent += message.body.size();
+        watched_->has_head = false;
         if (shared_->watcher) shared_->watcher->on_attempt(watched_->info(), attempts_);
     }
     return true;
@@ -137,14 +147,16 @@ CHORUS_DECL awaitable<result<void>> call_progress::begin(http::request& message)
         if (resume_at_ > shared_->timers.now()) co_await sleep_until(resume_at_);
         resume_at_ = {};
         const clock::time_point asked = shared_->timers.now();
-        bool is_held = false;
         bool is_begun = try_begin(message);
         while (!is_begun && outcome) {
             if (watched_->refused) {
                 outcome = *std::exchange(watched_->refused, std::nullopt);
                 break;
             }
-            is_held = true;
+            if (watched_->held_since == clock::time_point{}) {
+                watched_->held_since = asked;
+                tell_limit(limit_event::held, nullptr);
+            }
             const gated_call call = watched_->call();
             auto entered = co_await shared_->gates[watched_->passes.size()]->enter(call, deadline_);
             if (!entered) {
@@ -154,25 +166,57 @@ CHORUS_DECL awaitable<result<void>> call_progress::begin(http::request& message)
             watched_->passes.push_back(std::move(*entered));
             is_begun = try_begin(message);
         }
-        if (is_held) {
-            const std::chrono::nanoseconds waited = shared_->timers.now() - asked;
-            watched_->queued += waited;
-            if (shared_->watcher && outcome) shared_->watcher->on_limited(watched_->info(), waited);
-        }
     } catch (...) {
         outcome = error::from_exception(std::current_exception());
+    }
+    if (!outcome && watched_) {
+        end_hold(false);
+        const error refused = outcome.error();
+        if (refused != condition::cancelled) tell_limit(limit_event::refused, &refused);
     }
     co_return outcome;
 }
 
-CHORUS_DECL void call_progress::answered(const http::response& head) {
+/// The wait for gates, if there was one, is over.
+CHORUS_DECL void call_progress::end_hold(bool is_let_through) noexcept {
+    const clock::time_point since = std::exchange(watched_->held_since, clock::time_point{});
+    if (since == clock::time_point{}) return;
+    const std::chrono::nanoseconds waited = shared_->timers.now() - since;
+    queued_ += waited;
+    if (shared_->watcher && is_let_through) shared_->watcher->on_limited(watched_->info(), waited);
+}
+
+CHORUS_DECL void call_progress::tell_limit(limit_event what, const error* failure) noexcept {
+    if (!watched_ || !shared_->watcher || !watched_->where) return;
+    const call_info whose = watched_->info();
+    limit_info limit;
+    limit.server = whose.server;
+    limit.model = whose.model;
+    limit.call = &whose;
+    limit.failure = failure;
+    shared_->watcher->on_server_limit(what, limit);
+}
+
+CHORUS_DECL void call_progress::await_head(http::response& received) noexcept {
+    if (watched_ && shared_->watcher) received.listener = watched_.get();
+}
+
+CHORUS_DECL void call_progress::answered(http::response& head) {
+    queued_ += head.timing.queue;
+    head.timing.queue = queued_;
+    head.listener = nullptr;
+    // The transport knows of one attempt; a stream looks at the time itself when it ends.
+    if (!is_streamed_ && (attempts_ > 1 || watched_)) head.timing.total = shared_->timers.now() - started_;
     if (!watched_) return;
-    watched_->queued += head.timing.queue;
     watched_->bytes_received += head.body.size();
-    if (shared_->watcher) shared_->watcher->on_first_byte(watched_->info(), head.timing.first_byte);
+    watched_->head_came(head.timing.first_byte);
     if (watched_->passes.empty()) return;
     const rate_limits said = policy::parse_rate_limits(head.headers, std::chrono::system_clock::now());
-    for (const auto& pass : watched_->passes) pass->answered(said);
+    for (const auto& pass : watched_->passes) pass->answered(said, head.timing.first_byte);
+}
+
+CHORUS_DECL void call_progress::received(std::size_t bytes) noexcept {
+    if (watched_) watched_->bytes_received += bytes;
 }
 
 CHORUS_DECL void call_progress::brought_content() {
@@ -183,6 +227,8 @@ CHORUS_DECL void call_progress::brought_content() {
 
 CHORUS_DECL bool call_progress::failed(const error& why) {
     broke(why);
+    queued_ += why.queued();
+    if (why.phase() == phase::pool && why == condition::timeout) tell_limit(limit_event::pool_timed_out, &why);
     if (!retry_) {
         policy::retry_options options = shared_->retries;
         options.max_attempts = max_attempts_;
@@ -210,6 +256,7 @@ CHORUS_DECL void call_progress::broke(const error& why) {
 
 CHORUS_DECL error call_progress::conclude(error last) {
     if (retry_) last = retry_->conclude(std::move(last));
+    if (queued_ > queued_.zero()) last.queued(queued_);
     if (watched_) {
         watched_->passes.clear();
         call_end end;
@@ -232,7 +279,9 @@ CHORUS_DECL void call_progress::tell_end(call_end& end) {
     watched_->is_ended = true;
     if (!shared_->watcher) return;
     end.total = shared_->timers.now() - started_;
-    end.queued = watched_->queued;
+    end.queued = queued_;
+    // One that is dropped while it waits has waited too.
+    if (watched_->held_since != clock::time_point{}) end.queued += shared_->timers.now() - watched_->held_since;
     end.first_token = watched_->first_token;
     end.attempts = attempts_;
     end.bytes_sent = watched_->bytes_sent;

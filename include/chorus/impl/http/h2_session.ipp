@@ -295,7 +295,9 @@ class h2_session::machine {
         one->last_heard_ = here.now_;
         if (!one->has_begun_) {
             one->has_begun_ = true;
+            head_listener* const listener = answer.listener;
             answer = {};  // it may hold what an earlier attempt received
+            answer.listener = listener;
             here.first_bytes_.push_back(one);
         }
         const std::string_view field = detail::to_view(name, name_size);
@@ -404,6 +406,7 @@ class h2_session::machine {
         if (ends) one.is_complete_ = one.broken_limit_ == errc{};
         const bool is_new = !one.has_head_ && one.answer_.status >= 200;
         if (is_new) one.has_head_ = true;
+        if (is_new && one.answer_.listener != nullptr) first_bytes_.push_back(&one);
         if (is_new || ends) report(one);
     }
 

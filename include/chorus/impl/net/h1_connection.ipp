@@ -204,6 +204,10 @@ CHORUS_DECL awaitable<result<void>> h1_connection::converse(const http::request&
             if (first_byte == clock::time_point{}) first_byte = heard;
             patience = whole.or_after(caps.idle, heard, errc::idle_timed_out);
         }
+        if (answer.listener != nullptr && decoder_.has_head()) {
+            answer.listener->head_came(first_byte - sent);
+            answer.listener = nullptr;
+        }
     }
 
     if (is_refused_by_proxy()) co_return detail::refused_by_proxy(*via_);

@@ -316,8 +316,14 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
     void deliver() {
         for (auto* stream : session_.take_first_bytes()) {
             auto& begun = static_cast<exchange_state&>(*stream);
-            begun.first_byte = begun.last_heard();
-            if (!begun.has_ended()) expect(begun, begun.patience());
+            if (!begun.has_begun()) {
+                begun.first_byte = begun.last_heard();
+                if (!begun.has_ended()) expect(begun, begun.patience());
+            }
+            if (begun.answer.listener != nullptr && begun.has_head()) {
+                begun.answer.listener->head_came(begun.first_byte - begun.sent);
+                begun.answer.listener = nullptr;
+            }
         }
         for (auto* stream : session_.take_news()) static_cast<exchange_state&>(*stream).wake();
         for (auto* stream : session_.take_completions()) {

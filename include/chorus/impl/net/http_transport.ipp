@@ -32,19 +32,24 @@ CHORUS_DECL std::optional<error> check(const policy::pool_options& options) {
 }
 
 /// Adds what the connection knows to the times of an exchange. The stages of its opening are those of its first one.
-CHORUS_DECL void complete(http::timing& timing, const http::timing& opening, bool is_reused, clock::duration waited) {
+CHORUS_DECL void complete(http::timing& timing, const http::timing& opening, bool is_reused, clock::duration queued) {
     timing.reused = is_reused;
-    timing.queue = waited;
+    timing.queue = queued;
     if (is_reused) return;
     timing.dns = opening.dns;
     timing.connect = opening.connect;
     timing.tls = opening.tls;
     timing.tls_resumed = opening.tls_resumed;
-    timing.queue = std::max(waited - opening.dns - opening.connect - opening.tls, clock::duration::zero());
 }
 
-CHORUS_DECL error told_of_call(error failed, const http::request& message, int attempts) {
-    failed.attempts(attempts);
+/// What of a wait for a connection was no opening.
+CHORUS_DECL clock::duration queued_for(const connection& link, clock::duration waited) noexcept {
+    if (link.use.answered > 0) return waited;
+    return std::max(waited - link.opening.dns - link.opening.connect - link.opening.tls, clock::duration::zero());
+}
+
+CHORUS_DECL error told_of_call(error failed, const http::request& message, int attempts, clock::duration queued) {
+    failed.attempts(attempts).queued(queued);
     if (failed.text().empty()) failed.text(message.origin.to_string());
     return failed;
 }
@@ -160,16 +165,22 @@ awaitable<typename Call::outcome> http_transport::carry_out(const http::request&
     const clock::time_point started = timers_.now();
     const clock::time_point deadline = chorus::detail::saturating_add(started, caps.total);
     policy::replay_limits replays;
+    clock::duration queued{};
     for (int attempts = 1;; ++attempts) {
         lease link = pool_->try_acquire(message.origin);
         if (!link) {
+            const clock::time_point asked = timers_.now();
             auto acquired = co_await pool_->acquire(message.origin, caps, deadline);
-            if (!acquired) co_return told_of_proxy(acquired.error(), message.origin);
+            if (!acquired) {
+                error failed = told_of_proxy(acquired.error(), message.origin);
+                failed.queued(queued + failed.queued());
+                co_return failed;
+            }
             link = std::move(*acquired);
+            queued += detail::queued_for(*link, timers_.now() - asked);
         }
         connection& via = *link;
         const connection::use_counts before = via.use;
-        const clock::duration waited = timers_.now() - started;
         if (watcher_ && before.answered > 0) {
             watcher_->on_connection(connection_event::reused, {.server = &message.origin});
         }
@@ -178,13 +189,13 @@ awaitable<typename Call::outcome> http_transport::carry_out(const http::request&
             ++via.use.answered;
             auto ready = call.finish(std::move(done), self, link);
             http::timing& timing = call.timing(ready);
-            detail::complete(timing, via.opening, before.answered > 0, waited);
+            detail::complete(timing, via.opening, before.answered > 0, queued);
             timing.total = timers_.now() - started;
             co_return ready;
         }
-        if (!replays.allow(done.error(),
-                           {before.answered, before.under_way, via.is_reusable(), via.has_been_of_use()})) {
-            co_return detail::told_of_call(done.error(), message, attempts);
+        if (!replays.allow(done.error(), {before.answered, before.under_way, via.is_reusable(), via.has_been_of_use()},
+                           message.replay)) {
+            co_return detail::told_of_call(done.error(), message, attempts, queued);
         }
     }
 }

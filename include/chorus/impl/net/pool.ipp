@@ -56,8 +56,11 @@ struct pool::waiter {
         granted = std::move(given);
         finish();
     }
-    void refuse(error why) {
+    void refuse(error why) { refuse(std::move(why), home.timers_.now()); }
+    /// Its wait ended then: an opening that failed is no part of it.
+    void refuse(error why, clock::time_point waited_until) {
         if (why.phase() == phase::none) why.phase(phase::pool);
+        why.queued(std::max(waited_until - since, clock::duration::zero()));
         refused = std::move(why);
         finish();
     }
@@ -140,7 +143,7 @@ CHORUS_DECL awaitable<result<lease>> pool::acquire(const http::origin& where, co
             co_await chorus::detail::async_suspend(executor_, self);
         } catch (const boost::system::system_error&) {
             error cancelled(errc::cancelled);
-            co_return cancelled.phase(phase::pool);
+            co_return cancelled.phase(phase::pool).queued(timers_.now() - start);
         }
         if (!self.granted) co_return std::move(self.refused);
         if (is_fit(self.granted)) co_return std::move(self.granted);
@@ -215,6 +218,7 @@ CHORUS_DECL awaitable<void> pool::open_one(std::shared_ptr<pool> self, policy::p
                                            http::origin where, std::chrono::milliseconds limit) {
     result<std::unique_ptr<connection>> outcome = error(errc::cancelled);
     self->slots_[id].has_begun = true;
+    const clock::time_point began = self->timers_.now();
     try {
         if (!self->closed_) outcome = co_await with_timeout(limit, self->open_(where));
         if (!outcome && outcome.error() == errc::timed_out) {
@@ -224,10 +228,10 @@ CHORUS_DECL awaitable<void> pool::open_one(std::shared_ptr<pool> self, policy::p
     } catch (...) {
         outcome = error::from_exception(std::current_exception());
     }
-    self->finish_opening(id, std::move(outcome));
+    self->finish_opening(id, began, std::move(outcome));
 }
 
-CHORUS_DECL void pool::finish_opening(policy::pool_ledger::connection_id id,
+CHORUS_DECL void pool::finish_opening(policy::pool_ledger::connection_id id, clock::time_point began,
                                       result<std::unique_ptr<connection>> outcome) {
     std::move(*slots_[id].opening).detach();
     slots_[id].opening.reset();
@@ -237,7 +241,7 @@ CHORUS_DECL void pool::finish_opening(policy::pool_ledger::connection_id id,
         slots_[id].link = std::move(*outcome);
         ledger_.opened(id, capacity, timers_.now());
     } else {
-        for (void* unlucky : ledger_.open_failed(id)) static_cast<waiter*>(unlucky)->refuse(outcome.error());
+        for (void* unlucky : ledger_.open_failed(id)) static_cast<waiter*>(unlucky)->refuse(outcome.error(), began);
     }
     carry_out();
 }

@@ -48,6 +48,8 @@ struct latency_field {
 inline constexpr metric_field metric_fields[] = {
     {"calls_started", "Calls made.", &metrics_snapshot::started},
     {"calls_limited", "Calls that waited for the limits of their server.", &metrics_snapshot::limited},
+    {"calls_refused", "Calls that the limits of their server, a budget or a breaker refused.",
+     &metrics_snapshot::refused},
     {"calls_in_flight", "Calls under way, waiting ones too.", &metrics_snapshot::in_flight, true},
     {"calls_in_flight_peak", "The most calls that were under way at once.", &metrics_snapshot::peak_in_flight, true},
     {"attempts", "Requests sent.", &metrics_snapshot::attempts},
@@ -59,6 +61,9 @@ inline constexpr metric_field metric_fields[] = {
     {"connections_reused", "Requests on a connection that had served another.", &metrics_snapshot::connections_reused},
     {"connections_closed", "Connections closed.", &metrics_snapshot::connections_closed},
     {"connections_failed", "Connections that could not be made.", &metrics_snapshot::connections_failed},
+    {"pool_timeouts", "Waits for a connection that were in vain.", &metrics_snapshot::pool_timeouts},
+    {"pauses", "Pauses of all calls to a model, as its server asked.", &metrics_snapshot::pauses},
+    {"circuits_opened", "Times that calls to a server were suspended.", &metrics_snapshot::circuits_opened},
 };
 inline constexpr token_field token_fields[] = {
     {"prompt", &metrics_snapshot::prompt_tokens},       {"completion", &metrics_snapshot::completion_tokens},
@@ -233,7 +238,7 @@ CHORUS_DECL void metrics::on_end(const call_info& call, const call_end& end) noe
     if (outcome != 0) ++counts_.failed;
     if (outcomes* const operation = of_operation(call.operation)) ++operation->calls[outcome];
     counts_.total.record(end.total);
-    if (end.attempts > 0) counts_.queued.record(end.queued);
+    if (end.attempts > 0 || end.queued > end.queued.zero()) counts_.queued.record(end.queued);
     counts_.bytes_sent += end.bytes_sent;
     counts_.bytes_received += end.bytes_received;
     if (end.tokens == nullptr) return;
@@ -260,6 +265,25 @@ CHORUS_DECL void metrics::on_connection(connection_event what, const connection_
             return;
         case connection_event::failed:
             ++counts_.connections_failed;
+            return;
+    }
+}
+
+CHORUS_DECL void metrics::on_server_limit(limit_event what, const limit_info&) noexcept {
+    switch (what) {
+        case limit_event::refused:
+            ++counts_.refused;
+            return;
+        case limit_event::pool_timed_out:
+            ++counts_.pool_timeouts;
+            return;
+        case limit_event::paused:
+            ++counts_.pauses;
+            return;
+        case limit_event::circuit_opened:
+            ++counts_.circuits_opened;
+            return;
+        default:  // those that are let through are counted there
             return;
     }
 }

@@ -36,4 +36,8 @@ CHORUS_DECL void observers::on_connection(connection_event what, const connectio
     for (const auto& one : list_) one->on_connection(what, connection);
 }
 
+CHORUS_DECL void observers::on_server_limit(limit_event what, const limit_info& limit) noexcept {
+    for (const auto& one : list_) one->on_server_limit(what, limit);
+}
+
 }  // namespace chorus

@@ -124,6 +124,9 @@ CHORUS_DECL span make_span(const call_info& call, const call_end& end, std::chro
         add_count("gen_ai.usage.cache_creation.input_tokens", end.tokens->prompt.cache_write_tokens);
         add_count("gen_ai.usage.reasoning.output_tokens", end.tokens->completion.reasoning_tokens);
     }
+    if (end.queued > end.queued.zero()) {
+        add("chorus.queue_time", std::chrono::duration<double>(end.queued).count());
+    }
     if (end.attempts > 1) add("http.request.resend_count", std::int64_t{end.attempts - 1});
     if (end.failure != nullptr && end.failure->code()) {
         made.has_failed = true;

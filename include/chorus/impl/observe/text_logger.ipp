@@ -291,4 +291,24 @@ CHORUS_DECL void text_logger::on_connection(connection_event what, const connect
     });
 }
 
+CHORUS_DECL void text_logger::on_server_limit(limit_event what, const limit_info& limit) noexcept {
+    const bool is_alarming = what == limit_event::paused || what == limit_event::circuit_opened;
+    // That a call was refused is told with its end.
+    write(is_alarming ? log_level::errors : log_level::everything, [&](std::string& line) {
+        if (limit.call != nullptr) {
+            detail::append_call(line, *limit.call);
+        } else {
+            line += "limits";
+            if (limit.server != nullptr) detail::append_origin(line += " of ", *limit.server);
+            if (!limit.model.empty()) detail::append_name(line += ' ', limit.model);
+        }
+        line.append(" ").append(to_string(what));
+        if (limit.concurrency != 0) {
+            detail::append_count(line, "concurrency", static_cast<std::int64_t>(limit.concurrency));
+        }
+        if (limit.wait > limit.wait.zero()) detail::append_ms(line, "wait_ms", limit.wait);
+        if (limit.failure != nullptr) detail::append_failure(line, *limit.failure);
+    });
+}
+
 }  // namespace chorus

@@ -1,13 +1,16 @@
-// A lost connection may be bad luck twice; a server that refuses and has done nothing else is asked a few times.
+// A lost connection is bad luck once; a server that refuses and has done nothing else is asked a few times.
 #pragma once
 
 #include <chorus/policy/replay_limits.hpp>
+#include <chorus/policy/retry.hpp>
 
 namespace chorus::policy {
 
-CHORUS_DECL bool replay_limits::allow(const error& failed, const connection_state& link) noexcept {
-    constexpr int most_losses = 2;
+CHORUS_DECL bool replay_limits::allow(const error& failed, const connection_state& link,
+                                      http::replay_level level) noexcept {
+    constexpr int most_losses = 1;
     constexpr int most_refusals = 4;
+    if (needed_level(failed) > level) return false;
     if (failed == errc::connection_lost) {
         // The server closed it while it was idle, and the request met that. With others under way, only silence
         // since then says so: the connection may have broken in the middle of them all.

@@ -32,6 +32,7 @@ CHORUS_DECL chat_stream_reader::chat_stream_reader(const provider& api, http::re
       accumulator_(wanted) {}
 
 CHORUS_DECL result<void> chat_stream_reader::take(std::string_view bytes) {
+    byte_count_ += bytes.size();
     if (is_complete_) return {};
     if (kind_ == body_kind::unknown) {
         // Blank lines and a byte order mark mean nothing in either kind; servers send the lines as signs of life.

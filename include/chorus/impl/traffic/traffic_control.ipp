@@ -3,6 +3,7 @@
 #include <chorus/async/alarm.hpp>
 #include <chorus/async/detail/deadline_list.hpp>
 #include <chorus/async/detail/suspension.hpp>
+#include <chorus/observe/observer.hpp>
 #include <chorus/traffic/traffic_control.hpp>
 
 #include <boost/smart_ptr/intrusive_ptr.hpp>
@@ -230,20 +231,47 @@ CHORUS_DECL awaitable<result<traffic_control::permit>> traffic_control::acquire(
 /// A permit as a client holds it.
 class traffic_control::lane_pass final : public call_gate::pass {
  public:
-    explicit lane_pass(permit held) noexcept : permit_(std::move(held)) {}
+    lane_pass(permit held, const gated_call& call) noexcept
+        : permit_(std::move(held)), where_(call.origin), model_(call.model), watcher_(call.watcher) {}
     void sent() noexcept override { permit_.sent(); }
-    void answered(const rate_limits& said) noexcept override { permit_.answered(said); }
-    void succeeded(const usage& used) noexcept override { permit_.finish(outcome_of(used)); }
-    void failed(const error& why) noexcept override { permit_.finish(outcome_of(why)); }
+    void answered(const rate_limits& said, std::chrono::nanoseconds latency) noexcept override {
+        permit_.answered(said);
+        if (latency > latency.zero()) latency_ = latency;
+    }
+    void succeeded(const usage& used) noexcept override { finish(outcome_of(used)); }
+    void failed(const error& why) noexcept override { finish(outcome_of(why)); }
 
  private:
+    void finish(call_outcome outcome) noexcept {
+        outcome.latency = latency_;
+        const std::shared_ptr<lane> home = watcher_ != nullptr ? permit_.lane_ : nullptr;
+        if (!home) return permit_.finish(outcome);
+        const auto before = home->totals();
+        permit_.finish(outcome);
+        const auto after = home->totals();
+        limit_info changed{.server = &where_, .model = model_};
+        if (after.paused_until > before.paused_until) {
+            changed.wait = std::chrono::ceil<std::chrono::milliseconds>(after.paused_until - home->now());
+            watcher_->on_server_limit(limit_event::paused, changed);
+            changed.wait = {};
+        }
+        if (after.limit != before.limit) {
+            changed.concurrency = after.limit;
+            watcher_->on_server_limit(limit_event::concurrency_changed, changed);
+        }
+    }
+
     permit permit_;
+    const http::origin& where_;  // of the call, as the model and the observer
+    std::string_view model_;
+    observer* watcher_;
+    std::optional<std::chrono::nanoseconds> latency_;
 };
 
 CHORUS_DECL call_gate::entry traffic_control::try_enter(const gated_call& call) {
     auto permit = try_acquire({call.origin, call.key_fingerprint, call.model}, {call.tokens.input, call.tokens.output});
     if (!permit) return entry(nullptr);
-    return std::make_unique<lane_pass>(std::move(permit));
+    return std::make_unique<lane_pass>(std::move(permit), call);
 }
 
 CHORUS_DECL awaitable<call_gate::entry> traffic_control::enter(const gated_call& call, clock::time_point deadline) {
@@ -251,7 +279,7 @@ CHORUS_DECL awaitable<call_gate::entry> traffic_control::enter(const gated_call&
     const token_cost cost{call.tokens.input, call.tokens.output};
     auto acquired = co_await acquire(key, cost, call.priority, deadline);
     if (!acquired) co_return acquired.error();
-    co_return std::make_unique<lane_pass>(std::move(*acquired));
+    co_return std::make_unique<lane_pass>(std::move(*acquired), call);
 }
 
 CHORUS_DECL traffic_stats traffic_control::stats(const traffic_key& key) const {
@@ -279,6 +307,7 @@ CHORUS_DECL const std::shared_ptr<traffic_control::lane>& traffic_control::find(
     settings.rate.tokens_per_minute = options_.tokens_per_minute;
     settings.concurrency.max = options_.max_concurrency;
     settings.concurrency.adaptive = options_.adaptive;
+    settings.concurrency.latency_factor = options_.latency_factor;
     settings.head_start = options_.head_start;
     std::string name = key.origin.to_string();
     if (!key.model.empty()) name.append(", ").append(key.model);
