@@ -1,6 +1,8 @@
 // Work for a later turn of the loop.
 #pragma once
 
+#include <chorus/async/awaitable.hpp>
+
 #include <boost/asio/execution/blocking.hpp>
 #include <boost/asio/execution/execute.hpp>
 #include <boost/asio/require.hpp>
