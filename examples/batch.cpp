@@ -50,8 +50,9 @@ chorus::awaitable<int> answer(const options& wanted) {
 
     destination to = find_destination(wanted);
     const std::size_t concurrency = affordable_concurrency(wanted.concurrency, to.mock ? 2 : 1);
-    chorus::client llm(co_await chorus::this_coro::executor, to.api,
-                       chorus::client_options().max_connections(concurrency).connect_timeout(30s).tls(to.tls));
+    chorus::client llm(
+        co_await chorus::this_coro::executor, to.api,
+        chorus::client_options().max_connections(concurrency).connect_timeout(30s).tls_timeout(30s).tls(to.tls));
 
     progress seen(selected, selected - missing.size(), chorus::clock::now());
     status_line status;

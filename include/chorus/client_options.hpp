@@ -33,9 +33,14 @@ class client_options {
         limits_.total = total;
         return *this;
     }
-    /// The limit on opening a connection: DNS, TCP and TLS together.
+    /// The limit on resolving the host, and on each of its addresses.
     client_options& connect_timeout(std::chrono::milliseconds limit) & {
         limits_.connect = limit;
+        return *this;
+    }
+    /// The limit on the TLS handshake.
+    client_options& tls_timeout(std::chrono::milliseconds limit) & {
+        limits_.tls = limit;
         return *this;
     }
     /// The limit on the silence between the request and its response.
@@ -89,7 +94,8 @@ class client_options {
         retries_ = how;
         return *this;
     }
-    /// How often one call may be sent; 1 for no retries.
+    /// How often one call may be sent; 1 for no retries. What a server has not taken up may be sent once more all the
+    /// same: `policy::retry_options::level` forbids that.
     client_options& max_attempts(int count) & {
         retries_.max_attempts = count;
         return *this;
@@ -119,6 +125,7 @@ class client_options {
     // The forms for temporaries.
     client_options&& timeout(std::chrono::milliseconds total) && { return std::move(timeout(total)); }
     client_options&& connect_timeout(std::chrono::milliseconds limit) && { return std::move(connect_timeout(limit)); }
+    client_options&& tls_timeout(std::chrono::milliseconds limit) && { return std::move(tls_timeout(limit)); }
     client_options&& first_byte_timeout(std::chrono::milliseconds limit) && {
         return std::move(first_byte_timeout(limit));
     }

@@ -36,7 +36,8 @@ enum class errc {
 
     timed_out,             ///< A limit set by `with_timeout` passed.
     pool_timed_out,        ///< No connection became free within the pool-wait limit.
-    connect_timed_out,     ///< The connection, TLS handshake included, was not ready within the connect limit.
+    connect_timed_out,     ///< The host was not resolved, or none of its addresses answered, within the connect limit.
+    tls_timed_out,         ///< The TLS handshake was not done within the limit.
     first_byte_timed_out,  ///< The request was sent and no byte of the response came within the limit.
     write_timed_out,       ///< The peer took no byte of the request within the limit.
     idle_timed_out,        ///< A response fell silent for longer than the limit: not even a sign of life came.

@@ -304,10 +304,11 @@ CLIENT_TEST(limits_the_whole_call) {
 CLIENT_TEST(limits_the_opening_of_a_connection) {
     mock_server server(test.get_executor(), speaking(version));
     server.stall_connections(1);
-    client llm = connect_to(test.get_executor(), server, client_options().connect_timeout(2s));
+    client llm = connect_to(test.get_executor(), server, client_options().tls_timeout(2s));
     const auto reply = co_await llm.try_complete(question());
     CO_ASSERT_FALSE(reply);
-    EXPECT_EQ(reply.error(), errc::connect_timed_out);
+    EXPECT_EQ(reply.error(), errc::tls_timed_out);
+    EXPECT_EQ(reply.error().phase(), phase::tls);
     EXPECT_EQ((co_await llm.complete(question())).text(), "echo: Question 1");
 }
 

@@ -91,6 +91,23 @@ CHORUS_TEST(pain_03, a_pool_that_is_exhausted_says_by_how_many) {
     EXPECT_EQ(server.counters().requests, 2u);
 }
 
+// Who has waited longest is not served first, and so times out: openai-python#2539.
+CHORUS_TEST(pain_03, those_who_wait_are_served_in_the_order_of_their_asking) {
+    mock_server server(get_executor(), mock_options().plain().latency(1s));
+    client llm = connect_to(get_executor(), server, client_options().max_connections(1));
+    std::vector<std::string> served;
+    std::size_t most_waiting = 0;
+    server.on_request([&](const testing::mock_request& request) {
+        served.push_back(request.prompt);
+        most_waiting = std::max(most_waiting, llm.pool_stats().waiting);
+    });
+    const auto replies = co_await ask_at_once(llm, 10);
+    for (const auto& reply : replies) EXPECT_TRUE(reply);
+    CO_ASSERT_EQ(served.size(), 10u);
+    for (int i = 0; i < 10; ++i) EXPECT_EQ(served[static_cast<std::size_t>(i)], "Question " + std::to_string(i));
+    EXPECT_EQ(most_waiting, 9u) << "how many wait is told at any time";
+}
+
 // Cancelled requests leak connections until the pool deadlocks: encode/httpcore#1093, #830, encode/httpx#1461.
 CHORUS_TEST(pain_04, calls_that_end_at_random_moments_leave_the_pool_whole) {
     mock_server server(get_executor(), mock_options().latency(10ms));

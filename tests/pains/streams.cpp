@@ -78,7 +78,7 @@ CHORUS_TEST(pain_11, each_limit_has_a_name_and_an_error_of_its_own) {
         std::function<void(testing::mock_step&)> reply;
     } const rows[] = {
         {errc::pool_timed_out, &http::limits::pool_wait, true, 0, 2, false, [](auto& step) { step.after(1h); }},
-        {errc::connect_timed_out, &http::limits::connect, false, 1, 1, false, {}},
+        {errc::tls_timed_out, &http::limits::tls, false, 1, 1, false, {}},
         {errc::first_byte_timed_out, &http::limits::first_byte, true, 0, 1, false, [](auto& step) { step.stall(); }},
         {errc::idle_timed_out, &http::limits::idle, true, 0, 1, true,
          [](auto& step) { step.reply_sse_pieces({": hello\n\n"}).hold_each(); }},
@@ -111,23 +111,59 @@ CHORUS_TEST(pain_11, each_limit_has_a_name_and_an_error_of_its_own) {
     EXPECT_EQ(messages.size(), std::size(rows) - 1) << "silence is told alike of streams and of whole responses";
 }
 
-CHORUS_TEST(pain_11, a_peer_that_takes_no_byte_of_a_request_has_its_own_too) {
-    const auto network = std::make_shared<testing::simulated_network>(get_executor());
-    std::unique_ptr<net::stream> unread;
-    const http::origin where{true, "llm.example", 443};
-    network->listen(where, [&unread](std::unique_ptr<net::stream> accepted) { unread = std::move(accepted); });
-    auto wire =
-        net::http_transport::create(get_executor(), {}, {}, {}, policy::proxy_settings::none(), network).value();
-    http::limits limits;
-    limits.write = 2s;
-    client llm(get_executor(), openai(&no_environment).base_url("https://llm.example/v1").api_key("k"), wire,
-               client_options().limits(limits).max_attempts(1));
-    const auto reply = co_await llm.try_complete(chat_request("m").user(std::string(1'000'000, 'x')));
-    CO_ASSERT_FALSE(reply);
-    EXPECT_EQ(reply.error(), errc::write_timed_out) << reply.error().message();
-    EXPECT_EQ(reply.error(), condition::timeout);
-    EXPECT_EQ(reply.error().phase(), phase::write);
-    EXPECT_EQ(test_clock().elapsed(), 2s);
+CHORUS_TEST(pain_11, a_host_that_is_silent_and_a_peer_that_takes_nothing_have_their_own_too) {
+    const std::string settings("\0\0\0\4\0\0\0\0\0", 9);  // HTTP/2's greeting: RFC 9113, 6.5
+    const struct {
+        errc expected;
+        phase stage;
+        std::chrono::milliseconds http::limits::*limit;
+        http::protocol protocol;
+    } rows[] = {
+        {errc::connect_timed_out, phase::connect, &http::limits::connect, http::protocol::http1},
+        {errc::write_timed_out, phase::write, &http::limits::write, http::protocol::http1},
+#ifdef CHORUS_WITH_HTTP2
+        {errc::write_timed_out, phase::write, &http::limits::write, http::protocol::http2},
+#endif
+    };
+    for (const auto& row : rows) {
+        const auto network = std::make_shared<testing::simulated_network>(get_executor());
+        testing::simulated_connection plan;
+        if (row.stage == phase::connect) plan.opening = testing::simulated_opening::hangs;
+        network->plan([plan](const http::origin&) { return plan; });
+        std::unique_ptr<net::stream> unread;
+        network->listen({false, "llm.example", 80}, [&](std::unique_ptr<net::stream> accepted) {
+            unread = std::move(accepted);
+            if (row.protocol == http::protocol::http2) unread->write_some(settings);
+        });
+        auto wire =
+            net::http_transport::create(get_executor(), {}, {}, row.protocol, policy::proxy_settings::none(), network)
+                .value();
+        http::limits limits;
+        limits.*row.limit = 2s;
+        client llm(get_executor(), openai(&no_environment).base_url("http://llm.example/v1").api_key("k"), wire,
+                   client_options().limits(limits).max_attempts(1));
+        const auto began = now(get_executor());
+        const auto reply = co_await llm.try_complete(chat_request("m").user(std::string(1'000'000, 'x')));
+        CO_ASSERT_FALSE(reply);
+        EXPECT_EQ(reply.error(), row.expected) << reply.error().message();
+        EXPECT_EQ(reply.error(), condition::timeout);
+        EXPECT_EQ(reply.error().phase(), row.stage);
+        EXPECT_EQ(now(get_executor()) - began, 2s);
+    }
+}
+
+CHORUS_TEST(pain_11, each_limit_can_be_set_for_one_request_alone) {
+    mock_server server(get_executor());
+    server.stall_connections(1);
+    client llm = connect_to(get_executor(), server, client_options().max_attempts(1));
+    http::limits hasty;
+    hasty.tls = 1s;
+    const auto late = co_await llm.try_complete(question().limits(hasty));
+    CO_ASSERT_FALSE(late);
+    EXPECT_EQ(late.error(), errc::tls_timed_out);
+    EXPECT_EQ(late.error().phase(), phase::tls);
+    EXPECT_EQ(test_clock().elapsed(), 1s);
+    EXPECT_TRUE(co_await llm.try_complete(question()));
 }
 
 // A truncated stream is reported as success: BerriAI/litellm#40260, TanStack/ai#1447.

@@ -23,8 +23,9 @@ TEST(error, compares_with_codes_and_conditions) {
 }
 
 TEST(error, sorts_every_code_into_its_conditions) {
-    for (const errc code : {errc::timed_out, errc::pool_timed_out, errc::connect_timed_out, errc::first_byte_timed_out,
-                            errc::deadline_exceeded, errc::request_timeout}) {
+    for (const errc code :
+         {errc::timed_out, errc::pool_timed_out, errc::connect_timed_out, errc::tls_timed_out, errc::write_timed_out,
+          errc::first_byte_timed_out, errc::deadline_exceeded, errc::request_timeout}) {
         EXPECT_EQ(error(code), condition::timeout) << error(code).message();
     }
     for (const errc code : {errc::unauthenticated, errc::permission_denied}) {
@@ -41,8 +42,8 @@ TEST(error, sorts_every_code_into_its_conditions) {
                             errc::certificate_rejected, errc::cancelled, errc::client_closed, errc::budget_exceeded}) {
         EXPECT_NE(error(code), condition::retryable) << error(code).message();
     }
-    for (const errc code : {errc::circuit_open, errc::idle_timed_out, errc::tls_failed, errc::refused,
-                            errc::connection_lost, errc::rate_limited}) {
+    for (const errc code : {errc::circuit_open, errc::tls_timed_out, errc::idle_timed_out, errc::tls_failed,
+                            errc::refused, errc::connection_lost, errc::rate_limited}) {
         EXPECT_EQ(error(code), condition::retryable) << error(code).message();
     }
     EXPECT_EQ(error(errc::quota_exhausted), condition::quota_exhausted);

@@ -56,6 +56,8 @@ class h2_session {
         bool has_head() const noexcept { return has_head_; }
         /// True once nothing of the request is left to send.
         bool is_request_sent() const noexcept { return unsent_.empty(); }
+        /// When bytes of the body were last given away to be sent, if some were.
+        time_point last_sent() const noexcept { return last_sent_; }
         /// True once the peer has said all that it had to say.
         bool has_ended() const noexcept { return is_complete_; }
         /// When the last of the response came, once it has begun: a head, bytes of a body or the end.
@@ -75,6 +77,7 @@ class h2_session {
         std::string_view unsent_;        // of the body
         std::size_t announced_bytes_ = 0;
         time_point last_heard_{};
+        time_point last_sent_{};
         stream* previous_ = nullptr;
         stream* next_ = nullptr;
         std::int32_t id_ = 0;
@@ -109,8 +112,8 @@ class h2_session {
     /// Tells that the peer ended the stream of bytes, or that it broke: every exchange left ends.
     void feed_end(std::string_view cause);
 
-    /// Appends what is to be sent now, about `enough` bytes at most. Returns false when nothing is left to send.
-    bool append_output(std::string& out, std::size_t enough = 64 * 1024);
+    /// Appends what is to be sent at that time, about `enough` bytes at most. Returns false when nothing is left to send.
+    bool append_output(std::string& out, time_point now = {}, std::size_t enough = 64 * 1024);
 
     /// The exchanges that ended since the last call, and those whose response began; also, where the response has a
     /// listener, those whose head came.

@@ -10,9 +10,11 @@ namespace chorus::http {
 /// The time spent waiting for a connection counts against `pool_wait` and `total`, never against the others.
 struct limits {
     std::chrono::milliseconds pool_wait = std::chrono::minutes(10);  ///< `errc::pool_timed_out`
-    std::chrono::milliseconds connect = std::chrono::seconds(5);     ///< `errc::connect_timed_out`; DNS, TCP and TLS
-    std::chrono::milliseconds write =
-        std::chrono::minutes(1);  ///< `errc::write_timed_out`; over HTTP/1.1, the peer takes no byte
+    /// `errc::connect_timed_out`; for DNS, and then anew for each address from when it is tried (happy eyeballs): one that
+    /// is silent takes no time from the next. A proxy's tunnel counts with its address, and HTTP/2's greeting like one.
+    std::chrono::milliseconds connect = std::chrono::seconds(5);
+    std::chrono::milliseconds tls = std::chrono::seconds(10);   ///< `errc::tls_timed_out`; the handshake
+    std::chrono::milliseconds write = std::chrono::minutes(1);  ///< `errc::write_timed_out`; the peer takes no byte
     std::chrono::milliseconds first_byte = std::chrono::minutes(10);  ///< `errc::first_byte_timed_out`
     std::chrono::milliseconds idle = std::chrono::minutes(5);  ///< `errc::idle_timed_out`; between bytes of a response
     /// `errc::content_timed_out`; between pieces of content of a stream. Signs of life are none: servers send them while a

@@ -54,6 +54,8 @@ CHORUS_DECL const char* describe(errc code) noexcept {
             return "timed out waiting for a free connection";
         case errc::connect_timed_out:
             return "timed out connecting";
+        case errc::tls_timed_out:
+            return "timed out during the TLS handshake";
         case errc::first_byte_timed_out:
             return "timed out waiting for the first byte of the response";
         case errc::write_timed_out:
@@ -136,7 +138,7 @@ CHORUS_DECL bool belongs(errc code, condition group) noexcept {
     switch (group) {
         case condition::timeout:
             return code == errc::timed_out || code == errc::pool_timed_out || code == errc::connect_timed_out ||
-                   code == errc::write_timed_out || code == errc::first_byte_timed_out ||
+                   code == errc::tls_timed_out || code == errc::write_timed_out || code == errc::first_byte_timed_out ||
                    code == errc::idle_timed_out || code == errc::content_timed_out || code == errc::deadline_exceeded ||
                    code == errc::request_timeout;
         case condition::cancelled:
@@ -158,6 +160,7 @@ CHORUS_DECL bool belongs(errc code, condition group) noexcept {
                 case errc::circuit_open:
                 case errc::pool_timed_out:
                 case errc::connect_timed_out:
+                case errc::tls_timed_out:
                 case errc::first_byte_timed_out:
                 case errc::write_timed_out:
                 case errc::idle_timed_out:

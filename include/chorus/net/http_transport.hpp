@@ -17,6 +17,7 @@
 namespace chorus::net {
 
 class dialer;
+class opening_progress;
 struct scratch_buffers;
 
 /// Sends each request over a connection of its pool.
@@ -36,9 +37,9 @@ class http_transport final : public transport, public std::enable_shared_from_th
     void watch(std::shared_ptr<observer> who) noexcept { watcher_ = std::move(who); }
 
     /// As `transport::send`. A request that was sent on a connection which had been idle, and of which no byte of a
-    /// response came, is sent again: the server had closed the connection meanwhile. So is one that an HTTP/2 server
-    /// says it has not processed: some times, and without limit as long as each connection gets something done before
-    /// the server's GOAWAY.
+    /// response came, is sent again, once: the server had closed the connection meanwhile. So is one that an HTTP/2
+    /// server says it has not processed: some times, and without limit as long as each connection gets something done
+    /// before the server's GOAWAY. All this within the `replay` level of the request.
     awaitable<result<void>> send(const http::request& message, const http::limits& caps,
                                  http::response& answer) override;
     /// As `transport::open`, replaying as `send` does. What it gives shares the transport and holds a connection until
@@ -54,9 +55,10 @@ class http_transport final : public transport, public std::enable_shared_from_th
     http_transport(executor ex, const policy::pool_options& pool, tls_context tls, http::protocol protocol,
                    policy::proxy_settings proxies, std::shared_ptr<dialer> streams);
     static awaitable<result<std::unique_ptr<connection>>> connect(std::shared_ptr<http_transport> self,
-                                                                  http::origin where);
+                                                                  http::origin where, opening_progress& progress);
     static awaitable<result<std::unique_ptr<connection>>> connect_watched(std::shared_ptr<http_transport> self,
-                                                                          http::origin where);
+                                                                          http::origin where,
+                                                                          opening_progress& progress);
     error told_of_proxy(error failed, const http::origin& where) const;
     template <class Call>
     awaitable<typename Call::outcome> carry_out(const http::request& message, const http::limits& caps, Call call);

@@ -20,6 +20,7 @@
 
 namespace chorus::net {
 
+class opening_progress;
 class pool;
 
 /// The right to one exchange on a connection. Leaving its scope gives the connection back: to the pool if it ended in
@@ -51,8 +52,8 @@ class lease {
 /// Executor: everything happens on the executor given, which is used by one thread at a time.
 class pool : public std::enable_shared_from_this<pool> {
  public:
-    /// Opens a connection: a function so that tests open what they like.
-    using opener = std::function<awaitable<result<std::unique_ptr<connection>>>(http::origin)>;
+    /// Opens a connection, and says which stages that has: a function so that tests open what they like.
+    using opener = std::function<awaitable<result<std::unique_ptr<connection>>>(http::origin, opening_progress&)>;
 
     pool(executor ex, const policy::pool_options& options, opener open);
     ~pool();
@@ -77,10 +78,14 @@ class pool : public std::enable_shared_from_this<pool> {
 
     /// Closes everything now: waiters and exchanges under way fail with `errc::client_closed`.
     void abort() noexcept;
+    /// As `abort`, for the destructor of what the opener shares: an opening that is left then is being destroyed with its
+    /// loop, and nobody is there to cancel.
+    void abandon() noexcept;
 
  private:
     friend class lease;
     struct waiter;
+    struct stage_limit;
     struct slot {
         std::unique_ptr<connection> link;
         std::optional<task<void>> opening;
@@ -88,9 +93,11 @@ class pool : public std::enable_shared_from_this<pool> {
     };
 
     void dismiss(errc reason);
+    void cancel_openings();
     void carry_out();
     static awaitable<void> open_one(std::shared_ptr<pool> self, policy::pool_ledger::connection_id id,
-                                    http::origin where, std::chrono::milliseconds limit);
+                                    http::origin where, std::chrono::milliseconds connect,
+                                    std::chrono::milliseconds tls);
     void finish_opening(policy::pool_ledger::connection_id id, clock::time_point began,
                         result<std::unique_ptr<connection>> outcome);
     void give_back(policy::pool_ledger::connection_id id) noexcept;

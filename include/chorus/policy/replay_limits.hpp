@@ -10,6 +10,12 @@
 namespace chorus::policy {
 
 /// Decides for one call whether a request that failed is sent again. A pure machine.
+///
+/// - Once, over either protocol, what met the closing of a connection that had served others. It may have arrived: the
+///   level has to be `no_response_bytes`.
+/// - What the server refuses, or what was not sent at all, which only HTTP/2 can tell. A server that says goodbye in
+///   order every so many requests would fail calls if that happened once only, so there is no limit to it as long as
+///   each connection is of use; without that, four times. No request is processed twice by it: `not_sent` is enough.
 class replay_limits {
  public:
     /// What is known of the connection on which the request failed.

@@ -24,7 +24,9 @@ replay_level needed_level(const error& failed) noexcept;
 
 /// How a call is retried. A number or a time below its least sensible value counts as that value.
 struct retry_options {
-    int max_attempts = 3;  ///< Of one call, the first one included.
+    /// Of one call, the first one included. Not counted is what a transport sends again by itself, because the server
+    /// had closed the connection meanwhile or says that it has not taken the request up; `level` limits it.
+    int max_attempts = 3;
     /// The wait before retry n is drawn evenly from 0 to `first_delay` * 2^(n-1), at most `longest_delay`: with the
     /// whole range at random, calls that failed together come back apart.
     std::chrono::milliseconds first_delay{500};

@@ -1,6 +1,7 @@
 // From origin to stream: the first address that answers wins, and every failure says where and why.
 #include <chorus/async/clock.hpp>
 #include <chorus/net/connect.hpp>
+#include <chorus/net/opening_progress.hpp>
 #include <chorus/testing/gtest.hpp>
 
 #include <boost/asio/bind_cancellation_slot.hpp>
@@ -230,6 +231,33 @@ CHORUS_REAL_TIME_TEST(open_stream, opens_tls_and_resumes_the_second_time) {
         (*opened)->close();
     }
     EXPECT_EQ(*there.questions, 1) << "the address is remembered";
+}
+
+/// Remembers what it is told.
+struct stages_seen final : net::opening_progress {
+    void begins(chorus::phase stage) override { all.push_back(stage); }
+    std::vector<chorus::phase> all;
+};
+
+CHORUS_REAL_TIME_TEST(connect, tells_of_each_address_that_it_tries) {
+    const closed_port closed(get_executor());
+    tcp::acceptor open = listen(get_executor());
+    const std::vector<tcp::endpoint> endpoints{closed.endpoint, closed.endpoint, open.local_endpoint()};
+    stages_seen seen;
+    const auto connected = co_await net::connect(endpoints, {}, &seen);
+    CO_ASSERT_TRUE(connected.has_value());
+    EXPECT_EQ(seen.all, std::vector(3, chorus::phase::connect));
+}
+
+CHORUS_REAL_TIME_TEST(open_stream, tells_of_the_handshake) {
+    site there(get_executor());
+    const auto origin = there.origin(true);
+    asio::co_spawn(get_executor(), there.serve_tls(), asio::detached);
+    chorus::http::timing times;
+    stages_seen seen;
+    const auto opened = co_await net::open_stream(origin, there.names, &there.client, times, nullptr, &seen);
+    CO_ASSERT_TRUE(opened.has_value());
+    EXPECT_EQ(seen.all, (std::vector{chorus::phase::connect, chorus::phase::tls}));
 }
 
 CHORUS_REAL_TIME_TEST(open_stream, sets_the_options_of_its_socket) {

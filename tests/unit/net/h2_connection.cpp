@@ -50,10 +50,10 @@ class conversation {
             if (sent.empty() && answer.empty()) break;
         }
     }
-    task<result<http::response>> ask(http::limits caps = {}) {
+    task<result<http::response>> ask(http::limits caps = {}, std::string body = "question") {
         messages_.emplace_back();
         messages_.back().origin = {true, "host.example", 443};
-        messages_.back().body = "question";
+        messages_.back().body = std::move(body);
         limits_.push_back(caps);
         return spawn(executor_, exchange(messages_.back(), limits_.back()));
     }
@@ -211,6 +211,61 @@ CHORUS_TEST(h2_connection, limits_each_exchange_by_itself) {
     EXPECT_EQ(second.error(), errc::deadline_exceeded);
     EXPECT_EQ(second.error().phase(), phase::read);
     EXPECT_TRUE(talk.link->is_alive());
+}
+
+CHORUS_TEST(h2_connection, limits_how_long_the_peer_takes_nothing_of_a_request) {
+    http::limits caps;
+    caps.write = 2s;
+    caps.first_byte = 1s;
+    for (const bool is_socket_full : {true, false}) {
+        conversation talk(*this);
+        CO_ASSERT_TRUE(co_await talk.open());
+        auto earlier = talk.ask();
+        co_await talk.settle();
+        // The socket takes no byte; or it takes what the first window of a stream allows, and no further one comes.
+        if (is_socket_full) talk.wire->takes_writes_up_to = talk.wire->written.size();
+        auto stuck = talk.ask(caps, is_socket_full ? "question" : std::string(100'000, 'x'));
+        co_await sleep_for(2s - 1ns);
+        EXPECT_FALSE(stuck.done()) << "the limit on the answer counts from the end of the request";
+        co_await sleep_for(2ns);
+        CO_ASSERT_TRUE(stuck.done());
+        const auto outcome = co_await std::move(stuck);
+        CO_ASSERT_FALSE(outcome);
+        EXPECT_EQ(outcome.error(), errc::write_timed_out);
+        EXPECT_EQ(outcome.error().phase(), phase::write);
+        EXPECT_FALSE(talk.link->is_reusable()) << "the next request would fare no better";
+        EXPECT_FALSE(talk.link->is_alive());
+
+        EXPECT_FALSE(earlier.done());
+        talk.server.respond(1, ok, "still here");
+        talk.wire->feed(talk.server.send());
+        const auto answer = co_await std::move(earlier);
+        CO_ASSERT_TRUE(answer) << "what had been sent before is answered";
+        talk.link.reset();
+        co_await sleep_for(1ns);
+        EXPECT_FALSE(talk.wire->is_waiting());
+        EXPECT_EQ(test_clock().pending(), 0u);
+    }
+}
+
+CHORUS_TEST(h2_connection, counts_both_limits_anew_when_the_peer_takes_some_of_a_request) {
+    conversation talk(*this);
+    CO_ASSERT_TRUE(co_await talk.open());
+    http::limits caps;
+    caps.write = 2s;
+    caps.first_byte = 3s;
+    auto call = talk.ask(caps, std::string(100'000, 'x'));
+    co_await sleep_for(1500ms);
+    co_await talk.settle();  // the peer takes it all, at last
+    co_await sleep_for(2900ms);
+    EXPECT_FALSE(call.done());
+    co_await sleep_for(101ms);
+    CO_ASSERT_TRUE(call.done());
+    const auto outcome = co_await std::move(call);
+    CO_ASSERT_FALSE(outcome);
+    EXPECT_EQ(outcome.error(), errc::first_byte_timed_out);
+    EXPECT_EQ(outcome.error().phase(), phase::first_byte);
+    EXPECT_TRUE(talk.link->is_reusable());
 }
 
 CHORUS_TEST(h2_connection, limits_the_silence_within_a_response_apart_from_that_before_it) {

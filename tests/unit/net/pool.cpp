@@ -1,6 +1,7 @@
 #include <chorus/async/gather.hpp>
 #include <chorus/async/sleep.hpp>
 #include <chorus/async/task.hpp>
+#include <chorus/net/opening_progress.hpp>
 #include <chorus/net/pool.hpp>
 #include <chorus/testing/gtest.hpp>
 
@@ -22,7 +23,8 @@ const http::origin elsewhere{true, "other.example", 443};
 
 /// What the test knows of the connections that the pool has opened.
 struct world {
-    std::chrono::milliseconds opening_takes{10};
+    std::vector<phase> stages{phase::connect};
+    std::chrono::milliseconds opening_takes{10};  // each stage
     int failing_openings = 0;
     int opened = 0;
     int open_now = 0;
@@ -74,7 +76,8 @@ class pool_fixture {
         policy::pool_options options;
         options.max_connections = connections;
         options.max_connections_per_origin = connections;
-        shared = std::make_shared<pool>(ex, options, [all = peers_](http::origin) { return open(all); });
+        shared = std::make_shared<pool>(
+            ex, options, [all = peers_](http::origin, opening_progress& progress) { return open(all, progress); });
     }
 
     /// One call: a lease, an exchange of `length`, and the lease given back.
@@ -101,8 +104,11 @@ class pool_fixture {
     }
 
  private:
-    static awaitable<result<std::unique_ptr<connection>>> open(std::shared_ptr<world> all) {
-        co_await sleep_for(all->opening_takes);
+    static awaitable<result<std::unique_ptr<connection>>> open(std::shared_ptr<world> all, opening_progress& progress) {
+        for (const phase stage : all->stages) {
+            progress.begins(stage);
+            co_await sleep_for(all->opening_takes);
+        }
         if (all->failing_openings > 0) {
             --all->failing_openings;
             co_return error(errc::connect_failed, "nobody listens");
@@ -183,6 +189,34 @@ CHORUS_TEST(pool, limits_the_opening_apart_from_the_wait) {
     EXPECT_NE(outcome.error().message().find("https://host.example"), std::string::npos);
     EXPECT_EQ(test_clock().elapsed(), 5s);
     EXPECT_TRUE(pool.is_at_rest());
+}
+
+CHORUS_TEST(pool, limits_each_stage_of_the_opening_by_itself) {
+    const struct {
+        std::vector<phase> stages;
+        std::chrono::milliseconds each_takes;
+        errc failure;  // or none
+        phase cut;
+        std::chrono::milliseconds takes;
+    } rows[] = {
+        {{phase::connect}, 1h, errc::connect_timed_out, phase::connect, 5s},
+        {{phase::tls}, 1h, errc::tls_timed_out, phase::tls, 10s},
+        {{phase::connect, phase::connect, phase::tls}, 4s, errc{}, phase::none, 12s},
+        {{phase::tls, phase::connect}, 9s, errc::connect_timed_out, phase::connect, 14s},
+    };
+    for (const auto& row : rows) {
+        pool_fixture pool(get_executor(), 1);
+        pool.peers.stages = row.stages;
+        pool.peers.opening_takes = row.each_takes;
+        const auto started = test_clock().elapsed();
+        const auto outcome = co_await pool.call(0ms);
+        EXPECT_EQ(test_clock().elapsed() - started, row.takes);
+        EXPECT_TRUE(pool.is_at_rest());
+        CO_ASSERT_EQ(outcome.has_value(), row.failure == errc{});
+        if (outcome) continue;
+        EXPECT_EQ(outcome.error(), row.failure);
+        EXPECT_EQ(outcome.error().phase(), row.cut);
+    }
 }
 
 CHORUS_TEST(pool, waits_and_opens_without_end_if_told_so) {

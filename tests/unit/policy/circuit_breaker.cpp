@@ -169,6 +169,7 @@ TEST(circuit_breaker, learns_from_an_error_what_it_says_of_the_server) {
     const std::pair<error, told> table[] = {
         {errc::connect_failed, told::failing},
         {errc::connect_timed_out, told::failing},
+        {errc::tls_timed_out, told::failing},
         {errc::resolve_failed, told::failing},
         {errc::tls_failed, told::failing},
         {errc::connection_lost, told::failing},

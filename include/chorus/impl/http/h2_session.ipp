@@ -157,7 +157,8 @@ class h2_session::machine {
         while (first_ != nullptr) finish(*first_, failure_ ? errc::protocol_error : lost(*first_), cause);
     }
 
-    bool append_output(std::string& out, std::size_t enough) {
+    bool append_output(std::string& out, time_point now, std::size_t enough) {
+        now_ = now;
         const std::size_t start = out.size();
         while (out.size() - start < enough) {
             const std::uint8_t* bytes = nullptr;
@@ -280,6 +281,7 @@ class h2_session::machine {
         here.expected_updates_ += 2 + size / 256;  // of the stream and of the connection
         std::memcpy(buffer, one->unsent_.data(), size);
         one->unsent_.remove_prefix(size);
+        one->last_sent_ = here.now_;
         if (one->unsent_.empty()) *flags |= NGHTTP2_DATA_FLAG_EOF;
         return static_cast<ssize_t>(size);
     }
@@ -495,8 +497,8 @@ CHORUS_DECL result<void> h2_session::feed(std::string_view bytes, time_point now
 CHORUS_DECL void h2_session::feed_end(std::string_view cause) {
     machine_->feed_end(cause);
 }
-CHORUS_DECL bool h2_session::append_output(std::string& out, std::size_t enough) {
-    return machine_->append_output(out, enough);
+CHORUS_DECL bool h2_session::append_output(std::string& out, time_point now, std::size_t enough) {
+    return machine_->append_output(out, now, enough);
 }
 CHORUS_DECL std::vector<h2_session::stream*> h2_session::take_completions() noexcept {
     return machine_->take_completions();

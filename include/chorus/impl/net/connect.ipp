@@ -5,6 +5,7 @@
 #include <chorus/async/clock.hpp>
 #include <chorus/async/event.hpp>
 #include <chorus/net/connect.hpp>
+#include <chorus/net/opening_progress.hpp>
 #include <chorus/net/platform.hpp>
 #include <chorus/net/proxy.hpp>
 #include <chorus/net/tcp_stream.hpp>
@@ -32,8 +33,10 @@ CHORUS_DECL std::vector<policy::address_family> families_of(const std::vector<as
 /// The attempts to connect to one host. Shared with their completions, which may come when nobody is interested.
 class connect_race : public std::enable_shared_from_this<connect_race> {
  public:
-    connect_race(executor ex, std::vector<asio::ip::tcp::endpoint> endpoints, policy::happy_eyeballs_options options)
+    connect_race(executor ex, std::vector<asio::ip::tcp::endpoint> endpoints, policy::happy_eyeballs_options options,
+                 opening_progress* progress)
         : executor_(std::move(ex)),
+          progress_(progress),
           endpoints_(std::move(endpoints)),
           order_(families_of(endpoints_), options),
           sockets_(endpoints_.size()) {}
@@ -74,6 +77,7 @@ class connect_race : public std::enable_shared_from_this<connect_race> {
     void wake() { changed_.set(); }
 
     void start(std::size_t index) {
+        if (progress_ != nullptr) progress_->begins(phase::connect);
         sockets_[index].emplace(executor_);
         sockets_[index]->async_connect(
             endpoints_[index],
@@ -96,6 +100,7 @@ class connect_race : public std::enable_shared_from_this<connect_race> {
     }
 
     executor executor_;
+    opening_progress* progress_;  // used by `run` alone: attempts that lose may end later than it
     std::vector<asio::ip::tcp::endpoint> endpoints_;
     policy::happy_eyeballs order_;
     std::vector<std::optional<asio::ip::tcp::socket>> sockets_;
@@ -129,30 +134,32 @@ class stage_clock {
 }  // namespace detail
 
 CHORUS_DECL awaitable<result<asio::ip::tcp::socket>> connect(std::vector<asio::ip::tcp::endpoint> endpoints,
-                                                             policy::happy_eyeballs_options options) {
-    const auto race =
-        chorus::detail::shared_new<detail::connect_race>(co_await this_coro::executor, std::move(endpoints), options);
+                                                             policy::happy_eyeballs_options options,
+                                                             opening_progress* progress) {
+    const auto race = chorus::detail::shared_new<detail::connect_race>(co_await this_coro::executor,
+                                                                       std::move(endpoints), options, progress);
     const detail::losers_closer closer{*race};
     co_return co_await race->run();
 }
 
 CHORUS_DECL awaitable<result<std::unique_ptr<stream>>> open_stream(const http::origin& where, resolver& names,
                                                                    const tls_context* tls, http::timing& times,
-                                                                   const policy::proxy* via) {
+                                                                   const policy::proxy* via,
+                                                                   opening_progress* progress) {
     if (where.tls && tls == nullptr) {
         co_return error(errc::invalid_argument, where.to_string() + " needs a TLS context");
     }
     detail::stage_clock time(co_await this_coro::executor);
     result<asio::ip::tcp::socket> socket = error(errc::connect_failed);
     if (via != nullptr) {
-        socket = co_await connect_through(*via, where, names, times);
+        socket = co_await connect_through(*via, where, names, times, progress);
         if (!socket) co_return told_of_proxy(socket.error(), where, *via);
         time.restart();
     } else {
         auto endpoints = co_await names.resolve(where.host, where.port);
         time.ends(times.dns);
         if (!endpoints) co_return endpoints.error();
-        socket = co_await connect(std::move(*endpoints));
+        socket = co_await connect(std::move(*endpoints), {}, progress);
         time.ends(times.connect);
         if (!socket) {
             // The host may have moved: what is remembered of it is asked for anew.
@@ -165,6 +172,7 @@ CHORUS_DECL awaitable<result<std::unique_ptr<stream>>> open_stream(const http::o
     static_cast<void>(platform::set_options(socket->native_handle()));
     if (!where.tls) co_return std::make_unique<tcp_stream>(std::move(*socket));
 
+    if (progress != nullptr) progress->begins(phase::tls);
     auto secure = tls_stream::client(std::move(*socket), *tls, where.host, where.port);
     const auto done = co_await secure->handshake();
     time.ends(times.tls);

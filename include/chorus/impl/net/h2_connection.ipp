@@ -89,13 +89,17 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
         }
         /// Ends it from this side.
         void drop(errc why) {
+            error cut(why);
+            if (!is_done && !has_begun() && !is_taken()) cut.phase(phase::write);
+            // Who takes nothing of one request would take nothing of the next.
+            if (why == errc::write_timed_out) home.is_stuck_ = true;
             if (!is_done) home.session_.cancel(*this);
-            fail(error(why));
+            fail(std::move(cut));
             home.schedule_flush();
         }
         void on_late() override {
-            // What came has only noted its time: the limit that follows from it is worked out when it matters.
-            if (!is_read_limited && has_begun()) limit = patience();
+            // What went and came has only noted its time: the limit that follows is worked out when it matters.
+            if (!is_read_limited) limit = patience();
             if (limit.when > home.deadlines_.now()) {
                 home.deadlines_.add(*this, limit.when);
             } else if (coroutine) {
@@ -103,10 +107,20 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
             }
         }
         bool has_begun() const noexcept { return first_byte != clock::time_point{}; }
+        /// When the last of the request was given to the connection: its head, or bytes of its body.
+        clock::time_point given() const noexcept { return std::max(sent, last_sent()); }
+        /// Whether the peer has taken all of the request: its windows, and behind them the socket.
+        bool is_taken() const noexcept {
+            return is_request_sent() && (home.unsent_.empty() || given() < home.unsent_since_);
+        }
         /// The limit on what comes next, by the limits of the call.
         time_limit patience() const noexcept {
             const time_limit whole{end, errc::deadline_exceeded};
-            if (!has_begun()) return whole.or_after(caps().first_byte, sent, errc::first_byte_timed_out);
+            if (!has_begun() && !is_taken()) {
+                const clock::time_point taken = home.unsent_.empty() ? given() : std::max(given(), home.last_taken_);
+                return whole.or_after(caps().write, taken, errc::write_timed_out);
+            }
+            if (!has_begun()) return whole.or_after(caps().first_byte, given(), errc::first_byte_timed_out);
             if (has_ended()) return whole;  // and part of the request is still to be sent
             return whole.or_after(caps().idle, last_heard(), errc::idle_timed_out);
         }
@@ -152,8 +166,12 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
         one.receptions_before = receptions_;
         one.sent = deadlines_.now();
         one.limit = one.patience();
-        // Looked at no later than the limit that comes next, so that the first byte moves nothing in the list.
-        deadlines_.add(one, one.limit.or_after(one.caps().idle, one.sent, errc::idle_timed_out).when);
+        // Looked at no later than the limits that come next, so that neither the end of the request nor the first byte
+        // moves anything in the list.
+        deadlines_.add(one, one.limit.or_after(one.caps().write, one.sent, errc::write_timed_out)
+                                .or_after(one.caps().first_byte, one.sent, errc::first_byte_timed_out)
+                                .or_after(one.caps().idle, one.sent, errc::idle_timed_out)
+                                .when);
         schedule_flush();
         listen();
         return true;
@@ -170,10 +188,10 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
     bool is_alive() noexcept {
         if (is_broken_) return false;
         if (!is_listening_) read_all();
-        return !is_broken_ && session_.is_accepting();
+        return is_accepting();
     }
 
-    bool is_accepting() const noexcept { return !is_broken_ && session_.is_accepting(); }
+    bool is_accepting() const noexcept { return !is_broken_ && !is_stuck_ && session_.is_accepting(); }
     const http::h2_session& session() const noexcept { return session_; }
     clock::time_point now() const noexcept { return deadlines_.now(); }
     const executor& get_executor() const noexcept { return executor_; }
@@ -226,7 +244,8 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
             if (unsent_.empty()) {
                 std::string& out = scratch_->out;
                 out.clear();
-                session_.append_output(out);
+                unsent_since_ = deadlines_.now();
+                session_.append_output(out, unsent_since_);
                 if (out.empty()) return;
                 const io_result step = stream_->write_some(out);
                 if (step.status == io_status::done && step.bytes == out.size()) continue;
@@ -242,6 +261,7 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
                 return;
             }
             unsent_.erase(0, step.bytes);
+            last_taken_ = deadlines_.now();
         }
     }
 
@@ -388,7 +408,9 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
     h2_health health_;
     chorus::detail::deadline_list deadlines_;
     alarm silence_;
-    std::string unsent_;  // what the socket did not take
+    std::string unsent_;                // what the socket did not take
+    clock::time_point unsent_since_{};  // when it was given to the connection, if there is some
+    clock::time_point last_taken_{};    // of what was unsent
     std::size_t receptions_ = 0;
     boost::system::error_code why_;  // the stream broke
     clock::time_point last_heard_{};
@@ -398,6 +420,7 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
     bool is_listening_ = false;
     bool is_pinging_ = false;
     bool is_broken_ = false;
+    bool is_stuck_ = false;  // the peer took nothing of a request for too long
 };
 
 /// The body of a response whose head is there.

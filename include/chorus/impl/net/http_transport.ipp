@@ -7,6 +7,7 @@
 #include <chorus/net/h2_connection.hpp>
 #endif
 #include <chorus/net/http_transport.hpp>
+#include <chorus/net/opening_progress.hpp>
 #include <chorus/net/proxy.hpp>
 #include <chorus/policy/replay_limits.hpp>
 #include <chorus/shared_new.hpp>
@@ -138,14 +139,15 @@ CHORUS_DECL http_transport::http_transport(executor ex, const policy::pool_optio
       streams_(std::move(streams)),
       resolver_(executor_),
       scratch_(chorus::detail::shared_new<scratch_buffers>()),
-      pool_(chorus::detail::shared_new<net::pool>(executor_, pool, [this](http::origin where) {
-          // The opening shares the transport: it may outlast the call that caused it.
-          return watcher_ ? connect_watched(shared_from_this(), std::move(where))
-                          : connect(shared_from_this(), std::move(where));
-      })) {}
+      pool_(chorus::detail::shared_new<net::pool>(
+          executor_, pool, [this](http::origin where, opening_progress& progress) {
+              // The opening shares the transport: it may outlast the call that caused it.
+              return watcher_ ? connect_watched(shared_from_this(), std::move(where), progress)
+                              : connect(shared_from_this(), std::move(where), progress);
+          })) {}
 
 CHORUS_DECL http_transport::~http_transport() {
-    pool_->abort();
+    pool_->abandon();
 }
 
 CHORUS_DECL awaitable<result<void>> http_transport::send(const http::request& message, const http::limits& caps,
@@ -209,9 +211,9 @@ CHORUS_DECL error http_transport::told_of_proxy(error failed, const http::origin
 }
 
 CHORUS_DECL awaitable<result<std::unique_ptr<connection>>> http_transport::connect_watched(
-    std::shared_ptr<http_transport> self, http::origin where) {
+    std::shared_ptr<http_transport> self, http::origin where, opening_progress& progress) {
     const std::shared_ptr<observer> watcher = self->watcher_;
-    auto made = co_await connect(std::move(self), where);
+    auto made = co_await connect(std::move(self), where, progress);
     if (!made) {
         const error failure = made.error();
         watcher->on_connection(connection_event::failed, {.server = &where, .failure = &failure});
@@ -227,7 +229,8 @@ CHORUS_DECL awaitable<result<std::unique_ptr<connection>>> http_transport::conne
 }
 
 CHORUS_DECL awaitable<result<std::unique_ptr<connection>>> http_transport::connect(std::shared_ptr<http_transport> self,
-                                                                                   http::origin where) {
+                                                                                   http::origin where,
+                                                                                   opening_progress& progress) {
     const auto chosen = self->streams_ ? result<const policy::proxy*>(nullptr) : self->proxies_.choose(where);
     if (!chosen) co_return chosen.error();
     const policy::proxy* const via = *chosen;
@@ -242,7 +245,7 @@ CHORUS_DECL awaitable<result<std::unique_ptr<connection>>> http_transport::conne
     http::timing opening;
     auto stands = self->streams_ ? self->streams_->dial(peer, opening)
                                  : open_stream(peer, self->resolver_, where.tls ? &self->tls_ : nullptr, opening,
-                                               is_forwarded ? nullptr : via);
+                                               is_forwarded ? nullptr : via, &progress);
     auto opened = co_await std::move(stands);
     if (!opened) {
         co_return is_forwarded ? net::told_of_proxy(opened.error(), where, *via) : opened.error();
@@ -252,6 +255,7 @@ CHORUS_DECL awaitable<result<std::unique_ptr<connection>>> http_transport::conne
     const bool is_http2 = where.tls ? (*opened)->alpn() == "h2" : self->protocol_ == http::protocol::http2;
     if (is_http2) {
         auto made = std::make_unique<h2_connection>(std::move(*opened), self->scratch_);
+        progress.begins(phase::connect);
         const auto greeted = co_await made->prepare();
         if (!greeted) {
             error failed = greeted.error();

@@ -1,7 +1,7 @@
 #pragma once
 
 #include <chorus/async/detail/suspension.hpp>
-#include <chorus/async/timeout.hpp>
+#include <chorus/net/opening_progress.hpp>
 #include <chorus/net/pool.hpp>
 
 #include <boost/smart_ptr/intrusive_ptr.hpp>
@@ -165,6 +165,7 @@ CHORUS_DECL pool_stats pool::stats() const noexcept {
 
 CHORUS_DECL awaitable<void> pool::close() {
     dismiss(errc::client_closed);
+    cancel_openings();
     while (ledger_.totals().in_use + ledger_.totals().connecting > 0) {
         all_returned_.reset();
         co_await all_returned_.wait();
@@ -172,18 +173,27 @@ CHORUS_DECL awaitable<void> pool::close() {
 }
 
 CHORUS_DECL void pool::abort() noexcept {
+    abandon();
+    cancel_openings();
+}
+
+CHORUS_DECL void pool::abandon() noexcept {
     dismiss(errc::client_closed);
     for (slot& each : slots_) {
         if (each.link) each.link->abort(errc::client_closed);
     }
 }
 
-/// Sends everybody away who holds no lease, and ends what nobody waits for any more.
+/// Sends everybody away who holds no lease.
 CHORUS_DECL void pool::dismiss(errc reason) {
     closed_ = true;
     for (void* one : ledger_.dismiss_all()) static_cast<waiter*>(one)->refuse(error(reason));
     ledger_.retire_all();
     carry_out();
+}
+
+/// Ends what nobody waits for any more.
+CHORUS_DECL void pool::cancel_openings() {
     for (slot& each : slots_) {
         if (each.opening && each.has_begun) each.opening->cancel();
     }
@@ -204,8 +214,9 @@ CHORUS_DECL void pool::carry_out() {
                     break;
                 case kind::open:
                     slots_[action.connection].has_begun = false;
-                    slots_[action.connection].opening = spawn(
-                        executor_, open_one(shared_from_this(), action.connection, *action.origin, who->caps.connect));
+                    slots_[action.connection].opening =
+                        spawn(executor_, open_one(shared_from_this(), action.connection, *action.origin,
+                                                  who->caps.connect, who->caps.tls));
                     break;
             }
         }
@@ -213,20 +224,55 @@ CHORUS_DECL void pool::carry_out() {
     if (closed_ && ledger_.totals().in_use + ledger_.totals().connecting == 0) all_returned_.set();
 }
 
+/// Cancels an opening whose present stage takes too long: TLS, or what comes before and after it.
+struct pool::stage_limit final : opening_progress {
+    stage_limit(pool& owner, policy::pool_ledger::connection_id opened, std::chrono::milliseconds connect,
+                std::chrono::milliseconds tls)
+        : home(owner), id(opened), connect_limit(connect), tls_limit(tls), limit(owner.executor_) {}
+
+    void begins(phase next) override {
+        if (has_passed) return;
+        stage = next;
+        limit.set<&stage_limit::ring>(chorus::detail::saturating_add(limit.now(), length()), this);
+    }
+    void ring() {
+        has_passed = true;
+        home.slots_[id].opening->cancel();
+    }
+    std::chrono::milliseconds length() const noexcept { return stage == phase::tls ? tls_limit : connect_limit; }
+    error told(const error& cut, const http::origin& where) const {
+        error late(stage == phase::tls ? errc::tls_timed_out : errc::connect_timed_out,
+                   where.to_string() + " after " + std::to_string(length().count()) + " ms");
+        // It knows best what it was waiting for, such as the answer of a proxy.
+        return late.phase(cut.phase() == phase::none ? stage : cut.phase());
+    }
+
+    pool& home;
+    policy::pool_ledger::connection_id id;
+    std::chrono::milliseconds connect_limit;
+    std::chrono::milliseconds tls_limit;
+    alarm limit;
+    phase stage = phase::none;
+    bool has_passed = false;
+};
+
 /// Opens one connection, whoever will use it: a call that is cancelled does not waste it for the others.
 CHORUS_DECL awaitable<void> pool::open_one(std::shared_ptr<pool> self, policy::pool_ledger::connection_id id,
-                                           http::origin where, std::chrono::milliseconds limit) {
+                                           http::origin where, std::chrono::milliseconds connect,
+                                           std::chrono::milliseconds tls) {
     result<std::unique_ptr<connection>> outcome = error(errc::cancelled);
+    stage_limit limit(*self, id, connect, tls);
     self->slots_[id].has_begun = true;
     const clock::time_point began = self->timers_.now();
+    limit.begins(phase::connect);
     try {
-        if (!self->closed_) outcome = co_await with_timeout(limit, self->open_(where));
-        if (!outcome && outcome.error() == errc::timed_out) {
-            error late(errc::connect_timed_out, where.to_string() + " after " + std::to_string(limit.count()) + " ms");
-            outcome = late.phase(phase::connect);
-        }
+        if (!self->closed_) outcome = co_await self->open_(where, limit);
     } catch (...) {
         outcome = error::from_exception(std::current_exception());
+    }
+    limit.limit.clear();
+    if (limit.has_passed && !outcome && outcome.error() == condition::cancelled) {
+        outcome = limit.told(outcome.error(), where);
     }
     self->finish_opening(id, began, std::move(outcome));
 }

@@ -71,7 +71,7 @@ CHORUS_DECL std::vector<std::string> targets_of(const std::vector<asio::ip::tcp:
 
 CHORUS_DECL awaitable<result<asio::ip::tcp::socket>> connect_through(const policy::proxy& via,
                                                                      const http::origin& where, resolver& names,
-                                                                     http::timing& times) {
+                                                                     http::timing& times, opening_progress* progress) {
     const auto ex = co_await this_coro::executor;
     const auto begun = now(ex);
     std::vector<std::string> targets{where.host};
@@ -88,7 +88,7 @@ CHORUS_DECL awaitable<result<asio::ip::tcp::socket>> connect_through(const polic
 
     result<asio::ip::tcp::socket> outcome = error(errc::connect_failed);
     for (const std::string& target : targets) {
-        auto socket = co_await connect(*proxies);
+        auto socket = co_await connect(*proxies, {}, progress);
         if (!socket) {
             if (socket.error() == errc::connect_failed) names.forget(via.host);
             outcome = socket.error();

@@ -22,6 +22,7 @@ inline constexpr named_errc errc_names[] = {
     {errc::timed_out, "timed_out"},
     {errc::pool_timed_out, "pool_timed_out"},
     {errc::connect_timed_out, "connect_timed_out"},
+    {errc::tls_timed_out, "tls_timed_out"},
     {errc::first_byte_timed_out, "first_byte_timed_out"},
     {errc::write_timed_out, "write_timed_out"},
     {errc::idle_timed_out, "idle_timed_out"},

@@ -18,6 +18,7 @@ CHORUS_DECL told_of_origin what_tells(const error& failed) noexcept {
     }
     switch (static_cast<errc>(failed.code().value())) {
         case errc::connect_timed_out:
+        case errc::tls_timed_out:
         case errc::first_byte_timed_out:
         case errc::write_timed_out:
         case errc::idle_timed_out:

@@ -37,6 +37,7 @@ CHORUS_DECL bool may_pass_with_time(const error& failed) noexcept {
     if (!is_own_code(failed)) return failed == condition::retryable;
     switch (errc_of(failed)) {
         case errc::connect_timed_out:
+        case errc::tls_timed_out:
         case errc::first_byte_timed_out:
         case errc::write_timed_out:
         case errc::idle_timed_out:
@@ -105,6 +106,7 @@ CHORUS_DECL replay_level needed_level(const error& failed) noexcept {
         case errc::resolve_failed:
         case errc::connect_failed:
         case errc::connect_timed_out:
+        case errc::tls_timed_out:
         case errc::tls_failed:
         case errc::refused:
             return replay_level::not_sent;
