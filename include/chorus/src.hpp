@@ -160,6 +160,7 @@
 #include <chorus/impl/testing/replaying_transport.ipp>
 #include <chorus/impl/testing/simulated_network.ipp>
 #include <chorus/impl/testing/simulated_server.ipp>
+#include <chorus/impl/testing/test_loop.ipp>
 #include <chorus/impl/testing/test_stream.ipp>
 #include <chorus/impl/testing/virtual_clock.ipp>
 #include <chorus/impl/tools/argument_check.ipp>

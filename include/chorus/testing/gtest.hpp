@@ -1,18 +1,15 @@
-// GoogleTest tests whose body is a coroutine, on a clock that jumps or on the real one. All of it is inline, so that
-// the compiled library does not depend on GoogleTest.
+// GoogleTest tests whose body is a coroutine, on a clock that jumps or on the real one. All that knows GoogleTest is
+// inline, so that the compiled library does not depend on it.
 #pragma once
 
 #include <chorus/async/awaitable.hpp>
 #include <chorus/async/clock.hpp>
 #include <chorus/testing/problem_reporter.hpp>
-#include <chorus/testing/virtual_clock.hpp>
+#include <chorus/testing/test_loop.hpp>
 
-#include <boost/asio/co_spawn.hpp>
-#include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 
-#include <chrono>
-#include <exception>
+#include <string>
 #include <string_view>
 
 namespace chorus::testing {
@@ -23,12 +20,12 @@ class coroutine_test {
     virtual ~coroutine_test() = default;
 
     /// The loop that runs this test and nothing else.
-    asio::io_context& context() noexcept { return context_; }
-    executor get_executor() noexcept { return context_.get_executor(); }
+    asio::io_context& context() noexcept { return loop_.context(); }
+    executor get_executor() noexcept { return context().get_executor(); }
     /// The clock of a CHORUS_TEST.
-    virtual_clock& test_clock() noexcept { return *clock_; }
+    virtual_clock& test_clock() noexcept { return loop_.time(); }
     /// Fails the test after this much real time; 30 s unless set.
-    void wall_limit(clock::duration limit) noexcept { wall_limit_ = limit; }
+    void wall_limit(clock::duration limit) noexcept { loop_.wall_limit(limit); }
 
     void run_in_virtual_time();
     void run_in_real_time();
@@ -38,11 +35,7 @@ class coroutine_test {
     virtual awaitable<void> body() = 0;
 
  private:
-    void run();
-
-    clock::duration wall_limit_ = std::chrono::seconds(30);
-    virtual_clock* clock_ = nullptr;
-    asio::io_context context_{1};  // last: what still runs in it may refer to the rest
+    test_loop loop_;
 };
 
 /// Fails the running test. Including this header makes it the reporter of helpers such as `mock_server`.
@@ -53,41 +46,13 @@ inline const problem_reporter reporter_before_gtest = set_problem_reporter(&fail
 }
 
 inline void coroutine_test::run_in_virtual_time() {
-    virtual_clock time(context_);
-    clock_ = &time;
-    run();
+    const std::string problem = loop_.run_in_virtual_time(body());
+    if (!problem.empty()) fail_test(problem);
 }
 
 inline void coroutine_test::run_in_real_time() {
-    run();
-}
-
-inline void coroutine_test::run() {
-    bool done = false;
-    asio::co_spawn(context_, body(), [&done](std::exception_ptr failure) {
-        done = true;
-        if (!failure) return;
-        try {
-            std::rethrow_exception(failure);
-        } catch (const std::exception& thrown) {
-            ADD_FAILURE() << "the body of the test threw: " << thrown.what();
-        } catch (...) {
-            ADD_FAILURE() << "the body of the test threw something that is no std::exception";
-        }
-    });
-    const auto start = clock::now();
-    while (!done) {
-        const auto left = start + wall_limit_ - clock::now();
-        const bool something_ran =
-            left > clock::duration::zero() && (clock_ ? clock_->step(left) : context_.run_one_for(left) != 0);
-        if (done || something_ran) continue;
-        const auto seconds = std::chrono::duration<double>(clock::now() - start).count();
-        ADD_FAILURE() << "the body of the test has not ended after " << seconds << " s"
-                      << (context_.stopped() ? ", and its loop was stopped" : "");
-        break;
-    }
-    // What still runs must not call back into the body's ended life; it is destroyed with the context.
-    clock_ = nullptr;
+    const std::string problem = loop_.run_in_real_time(body());
+    if (!problem.empty()) fail_test(problem);
 }
 
 inline void fail_test(std::string_view problem) {
