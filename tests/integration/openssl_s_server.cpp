@@ -46,7 +46,7 @@ awaitable<result<http::response>> get(http_transport& by, const openssl_s_server
     message.method = "GET";
     message.origin = {true, "127.0.0.1", from.port()};
     message.target = "/answer";
-    const http::limits caps{.connect = 20s, .total = 20s};
+    const http::limits caps{.connect = 20s, .tls = 20s, .total = 20s};
     http::response answer;
     const auto sent = co_await by.send(message, caps, answer);
     if (!sent) co_return sent.error();
@@ -59,7 +59,7 @@ awaitable<result<http::response>> get_streamed(http_transport& by, const openssl
     message.method = "GET";
     message.origin = {true, "127.0.0.1", from.port()};
     message.target = "/answer";
-    const http::limits caps{.connect = 20s, .total = 20s};
+    const http::limits caps{.connect = 20s, .tls = 20s, .total = 20s};
     auto opened = co_await by.open(message, caps);
     if (!opened) co_return opened.error();
     http::response answer = (*opened)->take_head();

@@ -42,6 +42,8 @@ class headers {
     /// The value of the first field of that name, or an empty view. `contains` tells an empty value from none.
     std::string_view get(std::string_view name) const noexcept;
     bool contains(std::string_view name) const noexcept;
+    /// The first field of that name, or `end()`.
+    iterator find(std::string_view name) const noexcept;
 
     iterator begin() const noexcept;
     iterator end() const noexcept;
@@ -69,6 +71,8 @@ class headers::iterator {
     iterator() noexcept = default;
     explicit iterator(std::string_view rest) noexcept : rest_(rest) {}
     header operator*() const noexcept;
+    /// As a comparison of `(*it).name` without case, for less.
+    bool is_named(std::string_view name) const noexcept;
     iterator& operator++() noexcept;
     iterator operator++(int) noexcept {
         iterator before = *this;

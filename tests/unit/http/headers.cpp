@@ -28,6 +28,15 @@ TEST(headers, finds_a_field_whatever_the_case_of_its_name) {
     EXPECT_FALSE(list.contains("content"));
 }
 
+TEST(headers, finds_no_field_that_only_begins_or_ends_alike) {
+    headers list;
+    list.add("Retry-After-Ms", "1").add("X-Retry-After", "2").add("X", "Retry-After: 3");
+    EXPECT_FALSE(list.contains("Retry-After"));
+    EXPECT_FALSE(list.contains(""));
+    EXPECT_EQ(list.find("x-retry-after: 2"), list.end());
+    EXPECT_EQ((*list.find("x")).value, "Retry-After: 3");
+}
+
 TEST(headers, tells_an_empty_value_from_none) {
     const headers list = three();
     EXPECT_TRUE(list.contains("x-empty"));

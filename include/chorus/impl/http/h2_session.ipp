@@ -71,22 +71,24 @@ class h2_session::machine {
 
     result<void> submit(stream& one) {
         const request& message = one.message_;
-        const std::string authority = message.origin.authority();
+        if (authority_.empty() || message.origin != origin_) {
+            origin_ = message.origin;
+            authority_ = origin_.authority();
+        }
         char digits[20];
         const auto end = std::to_chars(digits, digits + sizeof digits, message.body.size()).ptr;
-        names_.clear();
         fields_.clear();
         fields_.push_back(detail::to_field(":method", message.method));
         fields_.push_back(detail::to_field(":scheme", message.origin.tls ? "https" : "http"));
-        fields_.push_back(detail::to_field(":authority", authority));
+        fields_.push_back(detail::to_field(":authority", authority_));
         fields_.push_back(detail::to_field(":path", message.target));
-        // HTTP/2 knows lower-case names only. The views into `names_` stay valid: it is sized before they are taken.
-        names_.reserve(message.headers.block().size());
+        // HTTP/2 knows lower-case names only.
+        names_.resize(message.headers.block().size());
+        char* next_name = names_.data();
         for (const header field : message.headers) {
-            const std::size_t start = names_.size();
-            std::transform(field.name.begin(), field.name.end(), std::back_inserter(names_),
-                           [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-            const std::string_view name = std::string_view(names_).substr(start);
+            const std::string_view name(next_name, field.name.size());
+            next_name = std::transform(field.name.begin(), field.name.end(), next_name,
+                                       [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
             // A secret must not enter the compression table (RFC 7541, 7.1.3), nor may what differs each time.
             const bool is_kept_out =
                 name == "authorization" || name == "x-api-key" || name == "api-key" || name == "x-client-request-id";
@@ -472,6 +474,8 @@ class h2_session::machine {
     std::vector<stream*> news_;
     std::vector<nghttp2_nv> fields_;  // of the request being encoded
     std::string names_;
+    origin origin_;  // of the last request; a connection hardly ever has another
+    std::string authority_;
     std::optional<error> failure_;
     bool has_settings_ = false;
     bool goaway_ = false;

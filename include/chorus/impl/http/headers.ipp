@@ -79,14 +79,18 @@ CHORUS_DECL headers& headers::remove(std::string_view name) {
 }
 
 CHORUS_DECL std::string_view headers::get(std::string_view name) const noexcept {
-    for (header field : *this) {
-        if (equal_names(field.name, name)) return field.value;
-    }
-    return {};
+    const iterator found = find(name);
+    return found == end() ? std::string_view() : (*found).value;
 }
 
 CHORUS_DECL bool headers::contains(std::string_view name) const noexcept {
-    return std::any_of(begin(), end(), [&](header field) { return equal_names(field.name, name); });
+    return find(name) != end();
+}
+
+CHORUS_DECL headers::iterator headers::find(std::string_view name) const noexcept {
+    iterator at = begin();
+    while (at != end() && !at.is_named(name)) ++at;
+    return at;
 }
 
 CHORUS_DECL headers::iterator headers::begin() const noexcept {
@@ -100,6 +104,12 @@ CHORUS_DECL header headers::iterator::operator*() const noexcept {
     const auto colon = rest_.find(detail::colon);
     const auto start = colon + detail::colon.size();
     return {rest_.substr(0, colon), rest_.substr(start, rest_.find('\r', start) - start)};
+}
+
+CHORUS_DECL bool headers::iterator::is_named(std::string_view name) const noexcept {
+    // The colon tells most names apart before their letters do.
+    return rest_.size() > name.size() && rest_[name.size()] == detail::colon[0] &&
+           equal_names(rest_.substr(0, name.size()), name);
 }
 
 CHORUS_DECL headers::iterator& headers::iterator::operator++() noexcept {
