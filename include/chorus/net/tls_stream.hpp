@@ -38,8 +38,8 @@ void discard_connection(ssl_st* connection) noexcept;
 /// `asio::ssl::error::stream_truncated`: an attacker can cause it, but HTTP servers do it too, and whether a message
 /// was complete is for its reader to say.
 ///
-/// OpenSSL 3.0 keeps the peer's certificates for as long as the connection, and offers no function to drop them: 19 KB
-/// for a chain of three with RSA keys. Connections that resume a session share those of the one that began it.
+/// Of the peer's certificates only its own is kept once they are verified; with TLS 1.2, all but those that the authority
+/// of this side added.
 ///
 /// Lifetimes: the stream is not moved, and outlives the waits on it.
 /// Executor: the socket's.

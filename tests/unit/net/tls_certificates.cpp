@@ -119,6 +119,28 @@ CHORUS_REAL_TIME_TEST(tls_certificates, are_accepted_with_their_chain) {
     EXPECT_TRUE(outcomes.client.has_value());
 }
 
+CHORUS_REAL_TIME_TEST(tls_certificates, are_not_kept_but_for_the_peers_own) {
+    const world certificates;
+    const certificate_authority between = certificates.authority.intermediate();
+    const certificate leaf = between.issue();
+    const auto server = tls_context::server(tls_options()
+                                                .certificate_chain_pem(leaf.certificate_pem() + between.pem())
+                                                .private_key_pem(leaf.private_key_pem()));
+    const tls_context client = certificates.client();  // with its sessions
+    for (const bool is_resumed : {false, true}) {
+        tls_pair ends(get_executor(), client, server.value());
+        const auto outcomes = co_await ends.handshake();
+        CO_ASSERT_TRUE(outcomes.client.has_value());
+        EXPECT_FALSE(co_await write(*ends.server, "s"));  // and the tickets before it
+        EXPECT_EQ(co_await read_exactly(*ends.client, 1), "s");
+        CO_ASSERT_EQ(ends.client->was_resumed(), is_resumed);
+        SSL* const connection = ends.client->native_handle();
+        EXPECT_NE(SSL_get0_peer_certificate(connection), nullptr);
+        EXPECT_EQ(sk_X509_num(SSL_get_peer_cert_chain(connection)), 0) << "popped, not replaced";
+        EXPECT_EQ(SSL_get0_verified_chain(connection), nullptr);
+    }
+}
+
 CHORUS_REAL_TIME_TEST(tls_certificates, are_not_even_looked_at_below_tls_1_2) {
     const world certificates;
     for (const int version : {TLS1_VERSION, TLS1_1_VERSION}) {

@@ -261,6 +261,7 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
                 return;
             }
             unsent_.erase(0, step.bytes);
+            if (unsent_.empty()) std::string().swap(unsent_);  // its room too: the next may never come
             last_taken_ = deadlines_.now();
         }
     }

@@ -70,6 +70,13 @@ CHORUS_DECL int on_certificate(int verified, X509_STORE_CTX* store) {
     return 0;
 }
 
+/// Verifies as OpenSSL does, and forgets which certificates lead to the authority: nobody asks for them later.
+CHORUS_DECL int verify_and_forget(X509_STORE_CTX* store, void*) {
+    const int verified = X509_verify_cert(store);
+    X509_STORE_CTX_set0_verified_chain(store, nullptr);
+    return verified;
+}
+
 CHORUS_DECL int on_new_session(SSL* connection, SSL_SESSION* session) {
     auto* peer = static_cast<tls_peer*>(SSL_get_app_data(connection));
     if (!peer || !peer->sessions || SSL_SESSION_is_resumable(session) != 1) return 0;
@@ -310,6 +317,7 @@ struct tls_context::maker {
         if (auto done = configure(); !done) return done;
         SSL_CTX_set_verify(context, options.verify_ ? SSL_VERIFY_PEER : SSL_VERIFY_NONE,
                            options.verify_ ? &detail::on_certificate : nullptr);
+        SSL_CTX_set_cert_verify_callback(context, &detail::verify_and_forget, nullptr);
         // Sessions go to our cache only: OpenSSL's own knows no hosts and is of no use to a client.
         SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
         SSL_CTX_sess_set_new_cb(context, &detail::on_new_session);
