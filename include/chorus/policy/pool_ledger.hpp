@@ -74,6 +74,9 @@ class pool_ledger {
     void abandon(const http::origin& where, std::uint64_t ticket);
     /// The connection stands and can carry `capacity` leases at once.
     void opened(connection_id connection, std::size_t capacity, time_point now);
+    /// A connection that stands can carry another number of leases from now on. Those given out stay. To be called before
+    /// the `release` of one of them, which serves who waits.
+    void resize(connection_id connection, std::size_t capacity);
     /// The connection could not be opened. Returns the waiters who shall have the error, in order: as many as it would
     /// have served, or all of the origin where that is not yet known.
     std::vector<void*> open_failed(connection_id connection);

@@ -388,6 +388,26 @@ TEST_F(pool_ledger_test, shares_a_connection_up_to_its_capacity) {
     EXPECT_EQ(closed, std::vector<id>{shared});
 }
 
+TEST_F(pool_ledger_test, shares_a_connection_up_to_what_it_carries_now) {
+    acquire(first, 0);
+    const id shared = opening.begin()->first;
+    opened(shared, 3);
+    EXPECT_EQ(acquire(first, 1).connection, shared);
+    ledger.resize(shared, 1);
+    EXPECT_EQ(acquire(first, 2).connection, pool_ledger::no_connection);
+    release(shared);
+    EXPECT_FALSE(granted.contains(2)) << "one of two is left, which is as many as it carries";
+    release(shared);
+    EXPECT_EQ(granted.at(2), shared);
+    EXPECT_EQ(acquire(first, 3).connection, pool_ledger::no_connection);
+    EXPECT_EQ(acquire(first, 4).connection, pool_ledger::no_connection);
+    ledger.resize(shared, 5);
+    release(shared);
+    EXPECT_EQ(granted.at(3), shared);
+    EXPECT_EQ(granted.at(4), shared);
+    EXPECT_EQ(acquire(first, 5).connection, shared);
+}
+
 TEST_F(pool_ledger_test, retires_all_and_dismisses_the_queue_on_request) {
     limit(2, 2);
     const id idle = lease_new(first, 1);
@@ -441,14 +461,11 @@ TEST_F(pool_ledger_test, adds_up_after_any_sequence_of_events) {
                     ASSERT_LT(last_served[served.origin], served.ticket) << "out of turn";
                     last_served[served.origin] = served.ticket;
                     waiting.erase(action.waiter);
-                    ++leases.at(action.connection);
+                    ASSERT_LE(++leases.at(action.connection), capacity[action.connection]);
                 }
             }
             std::size_t all_leases = 0;
-            for (const auto& [connection, count] : leases) {
-                all_leases += count;
-                ASSERT_LE(count, capacity[connection]);
-            }
+            for (const auto& [connection, count] : leases) all_leases += count;
             ASSERT_LE(leases.size() + connecting.size(), options.max_connections);
             ASSERT_LE(connecting.size(), options.max_connecting);
             ASSERT_EQ(book.totals().leases, all_leases);
@@ -470,7 +487,7 @@ TEST_F(pool_ledger_test, adds_up_after_any_sequence_of_events) {
                     if (got == pool_ledger::no_connection) {
                         waiting[who] = {where, book.enqueue(where, who)};
                     } else {
-                        ++leases.at(got);
+                        ASSERT_LE(++leases.at(got), capacity[got]);
                     }
                     break;
                 }
@@ -496,6 +513,10 @@ TEST_F(pool_ledger_test, adds_up_after_any_sequence_of_events) {
                     }
                     if (!leased.empty()) {
                         const id connection = leased[below(leased.size())];
+                        if (below(4) == 0) {
+                            capacity[connection] = 1 + below(3);
+                            book.resize(connection, capacity[connection]);
+                        }
                         --leases[connection];
                         book.release(connection, below(4) != 0, std::nullopt, time);
                     }

@@ -295,6 +295,7 @@ CHORUS_DECL void pool::finish_opening(policy::pool_ledger::connection_id id, clo
 CHORUS_DECL void pool::give_back(policy::pool_ledger::connection_id id) noexcept {
     connection& returned = *slots_[id].link;
     --returned.use.under_way;
+    ledger_.resize(id, returned.capacity());  // an HTTP/2 server may change it at any time
     ledger_.release(id, returned.is_reusable(), returned.keep_alive(), timers_.now());
     carry_out();
 }

@@ -76,6 +76,18 @@ CHORUS_DECL void pool_ledger::opened(connection_id connection, std::size_t capac
     open_for_waiters();
 }
 
+CHORUS_DECL void pool_ledger::resize(connection_id connection, std::size_t capacity) {
+    connection_account& account = connections_[connection];
+    if (capacity == account.capacity) return;
+    std::vector<connection_id>& available = account.origin->second.available;
+    const bool had_room = account.leases < account.capacity;
+    const bool has_room = account.leases < capacity;
+    account.capacity = account.origin->second.capacity = capacity;
+    if (account.retiring) return;
+    if (had_room && !has_room) std::erase(available, connection);
+    if (!had_room && has_room) available.push_back(connection);
+}
+
 CHORUS_DECL std::vector<void*> pool_ledger::open_failed(connection_id connection) {
     origin_account& account = connections_[connection].origin->second;
     --account.connecting;
