@@ -1,17 +1,22 @@
-// How often a request allocates, from the call to the decoded response, TLS included. More than here is a step back.
+// How often a request allocates, from the call to the decoded response, TLS included, and what it holds while it waits.
+// More than here is a step back.
 #include <chorus/async/gather.hpp>
 #include <chorus/async/run.hpp>
+#include <chorus/async/sleep.hpp>
+#include <chorus/async/task.hpp>
 #include <chorus/client.hpp>
 #include <chorus/provider/openai.hpp>
 #include <chorus/testing/mock_server_thread.hpp>
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include <malloc.h>
 #include <support/allocation_count.hpp>
 
 namespace chorus {
@@ -65,6 +70,33 @@ TEST(allocations, of_one_request_after_the_other_over_http2) {
 
 TEST(allocations, of_many_requests_at_once_over_http2) {
     EXPECT_LE(measured(http::protocol::http2, &ask_at_once), 32);
+}
+
+/// The heap of the main thread, on which the client runs: the server's thread has its own.
+std::size_t bytes_held() {
+    return ::mallinfo2().uordblks;
+}
+
+TEST(allocations, of_a_call_that_waits_over_http2_are_few_kilobytes) {
+    testing::mock_options behaviour;
+    testing::mock_server_thread server(behaviour.http2().latency(std::chrono::hours(1)));
+    constexpr std::size_t calls = 1000;
+    std::size_t held = 0;
+    auto main = [&]() -> awaitable<void> {
+        auto api = openai(&no_environment).base_url(server.base_url()).api_key("k");
+        auto options = client_options().tls(net::tls_options().ca_pem(server.ca_pem()));
+        client llm(co_await this_coro::executor, api, options.protocol(http::protocol::http2));
+        std::vector<task<result<chat_response>>> all;
+        all.reserve(calls);
+        const std::size_t before = bytes_held();
+        for (std::size_t i = 0; i < calls; ++i) {
+            all.push_back(co_await spawn(llm.try_complete(chat_request("m").user("Why is the sky blue?"))));
+        }
+        while (server.counters().requests < calls) co_await sleep_for(std::chrono::milliseconds(1));
+        held = (bytes_held() - before) / calls;
+    };
+    run(main());
+    EXPECT_LE(held, 6600u) << "bytes, its share of a connection among them, in a build that is not optimised";
 }
 #endif
 
