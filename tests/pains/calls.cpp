@@ -42,17 +42,46 @@ error failure(errc code, phase where) {
 
 // A 429 that says the quota is spent is sent again: langchainjs#1929, openai/codex#6340.
 CHORUS_TEST(pain_18, a_spent_quota_is_not_asked_again) {
-    for (const char* words : {R"({"error":{"message":"No money.","type":"insufficient_quota"}})",
-                              R"({"error":{"message":"No money.","code":"billing_hard_limit_reached"}})"}) {
-        http::response spent = answer(429, words);
-        spent.headers.add("retry-after", "1");
-        const auto fake = always(spent);
+    struct {
+        int status;
+        const char* words;
+    } const rows[] = {
+        {429, R"({"error":{"message":"No money.","type":"insufficient_quota","code":null}})"},
+        {429, R"({"error":{"message":"No money.","type":"requests","code":"insufficient_quota"}})"},
+        {429, R"({"error":{"message":"No money.","code":"billing_hard_limit_reached"}})"},
+        {429, R"({"error":{"message":"No money.","code":"credit_balance_exhausted"}})"},
+        {429, R"({"error":{"message":"No money.","code":"organization_spend_limit_exceeded"}})"},
+        {429, R"({"error":{"message":"No money.","code":"project_spend_limit_exceeded"}})"},
+        {429, R"({"error":{"message":"No money.","code":"organization_usage_limit_exceeded"}})"},
+        {429, R"({"type":"error","error":{"message":"No money.","type":"enforced_spend_limit_reached"}})"},
+        {402, R"({"error":{"message":"Insufficient Balance","type":"unknown_error","code":"invalid_request_error"}})"},
+        {402, R"({"error":{"message":"Insufficient credits","code":402}})"},
+        {402, R"({"type":"error","error":{"message":"No money.","type":"billing_error"}})"},
+        {402, ""},
+    };
+    for (const auto& [status, words] : rows) {
+        for (const bool is_streamed : {false, true}) {
+            http::response spent = answer(status, words);
+            spent.headers.add("retry-after", "1");
+            spent.headers.add("x-should-retry", "true");
+            const auto fake = always(spent);
+            client llm = connect_to(get_executor(), fake);
+            auto call = is_streamed ? read_stream(llm) : llm.try_complete(question());
+            const auto reply = co_await std::move(call);
+            CO_ASSERT_FALSE(reply) << words;
+            EXPECT_EQ(reply.error(), condition::quota_exhausted) << words;
+            EXPECT_NE(reply.error(), condition::rate_limited) << words;
+            EXPECT_EQ(fake->requests.size(), 1u) << words;
+            EXPECT_EQ(test_clock().elapsed(), 0s);
+        }
+    }
+    // What only asks for patience is another matter.
+    for (const char* words : {R"({"error":{"message":"Slow.","type":"insufficient_quota","code":"slow_down"}})",
+                              R"({"error":{"message":"Slow.","type":"tokens","code":"rate_limit_exceeded"}})"}) {
+        const auto fake = giving({answer(429, words)});
         client llm = connect_to(get_executor(), fake);
-        const auto reply = co_await llm.try_complete(question());
-        CO_ASSERT_FALSE(reply);
-        EXPECT_EQ(reply.error(), condition::quota_exhausted);
-        EXPECT_EQ(fake->requests.size(), 1u);
-        EXPECT_EQ(test_clock().elapsed(), 0s);
+        EXPECT_TRUE(co_await llm.try_complete(question())) << words;
+        EXPECT_EQ(fake->requests.size(), 2u) << words;
     }
 }
 
@@ -70,6 +99,30 @@ CHORUS_TEST(pain_18, a_wait_of_days_is_told_and_not_slept) {
         << reply.error().message();
     EXPECT_EQ(fake->requests.size(), 1u);
     EXPECT_EQ(test_clock().elapsed(), 0s);
+}
+
+// Each attempt has a time limit and the call has none: openai-python#1102.
+CHORUS_TEST(pain_18, waits_and_attempts_together_end_with_the_deadline) {
+    struct {
+        const char* retry_after;
+        std::chrono::seconds least;  // that is waited
+    } const rows[] = {{"", 10s}, {"7", 20s}, {"30", 0s}, {"25", 0s}};
+    for (const auto& [retry_after, least] : rows) {
+        http::response busy = answer(503, "{}");
+        if (*retry_after != '\0') busy.headers.add("retry-after", retry_after);
+        const auto fake = always(busy);
+        client llm = connect_to(get_executor(), fake, client_options().timeout(25s).retries({.max_attempts = 1000}));
+        const auto began = now(get_executor());
+        const auto reply = co_await llm.try_complete(question());
+        const auto took = now(get_executor()) - began;
+        CO_ASSERT_FALSE(reply);
+        EXPECT_EQ(reply.error(), errc::overloaded) << reply.error().message();
+        EXPECT_NE(reply.error().message().find("the deadline leaves"), std::string::npos) << reply.error().message();
+        EXPECT_EQ(reply.error().history().size(), fake->requests.size());
+        EXPECT_GE(took, least) << retry_after;
+        EXPECT_LT(took, 25s) << retry_after;
+        EXPECT_EQ(fake->requests.size() == 1, least == 0s) << retry_after;
+    }
 }
 
 // Retries bill twice, and there is no way to say which are safe: pleaseai/shunt#126, ComfyUI#16204.
@@ -303,6 +356,38 @@ CHORUS_TEST(pain_24, calls_at_once_keep_within_the_tokens_of_a_minute) {
     EXPECT_EQ(refused, 0u);
     EXPECT_EQ(fake->requests.size(), 400u);
     EXPECT_GE(test_clock().elapsed(), 3min) << "400 calls of 25 tokens, 2000 a minute";
+}
+
+// What a server allows has to be configured by hand, and is wrong from then on: litellm#5783.
+CHORUS_TEST(pain_24, limits_are_learnt_from_headers_and_kept_by_calls_at_once) {
+    const executor ex = get_executor();
+    clock::time_point window{};
+    int asked = 0;
+    std::size_t refused = 0;
+    const auto fake = std::make_shared<fake_transport>([&](const http::request&) {
+        if (now(ex) >= window + 60s) {
+            window = now(ex);
+            asked = 0;
+        }
+        const bool is_refused = ++asked > 120;
+        if (is_refused) ++refused;
+        http::response reply = is_refused ? answer(429, "{}") : completion();
+        const auto left = std::chrono::duration_cast<std::chrono::seconds>(window + 60s - now(ex));
+        reply.headers.add("x-ratelimit-limit-requests", "120");
+        reply.headers.add("x-ratelimit-remaining-requests", std::to_string(std::max(0, 120 - asked)));
+        reply.headers.add("x-ratelimit-reset-requests", std::to_string(left.count()) + "s");
+        return reply;
+    });
+    const auto control = std::make_shared<traffic_control>(ex);  // nobody told it anything
+    client llm = connect_to(ex, fake, client_options().gate(control).max_attempts(1).timeout(1h));
+    std::vector<awaitable<result<chat_response>>> calls;
+    for (int i = 0; i < 500; ++i) calls.push_back(llm.try_complete(question()));
+    const auto replies = co_await gather(std::move(calls));
+    for (const auto& reply : replies) EXPECT_TRUE(reply) << reply.error().message();
+    EXPECT_EQ(refused, 0u);
+    EXPECT_EQ(fake->requests.size(), 500u);
+    EXPECT_GE(test_clock().elapsed(), 2min);
+    EXPECT_LE(test_clock().elapsed(), 5min) << "and no slower than it must";
 }
 
 // API keys are in logs: openai-python#1196, #1082.

@@ -1,6 +1,7 @@
 // Pains 1 to 8: many calls at once, the pool, and connections that are old, idle or dead.
 #include <chorus/async/gather.hpp>
 #include <chorus/async/task.hpp>
+#include <chorus/policy/pool_ledger.hpp>
 
 #include <algorithm>
 #include <fstream>
@@ -46,6 +47,29 @@ CHORUS_TEST(pain_01, a_thousand_calls_at_once_take_one_thread_and_bounded_connec
     EXPECT_EQ(server.counters().connections, 100u);
     EXPECT_EQ(server.counters().peak_in_flight, 100u);
     EXPECT_LE(test_clock().elapsed(), 2s) << "ten rounds of the server's latency, and nothing of the client's own";
+}
+
+// The same of streams, which all run at the same time: litellm#21046. `streaming` of benchmarks/ runs a thousand and more.
+CHORUS_TEST(pain_01, hundreds_of_streams_at_once_take_one_thread_and_come_to_their_ends) {
+    constexpr std::size_t count = 500;
+    mock_server server(get_executor(), mock_options().plain().stream_chunks(10).stream_interval(100ms));
+    client llm = connect_to(get_executor(), server, client_options().max_connections(count));
+    const std::size_t threads = threads_of_this_process();
+    std::vector<task<result<chat_response>>> readers;
+    for (std::size_t i = 0; i < count; ++i) {
+        readers.push_back(spawn(get_executor(), read_stream(llm, static_cast<int>(i))));
+    }
+    co_await sleep_for(500ms);
+    EXPECT_EQ(server.counters().streams_open, count);
+    EXPECT_EQ(threads_of_this_process(), threads);
+    for (std::size_t i = 0; i < count; ++i) {
+        const auto whole = co_await std::move(readers[i]);
+        CO_ASSERT_TRUE(whole) << i << ": " << whole.error().message();
+        EXPECT_NE(whole->text().find("Question " + std::to_string(i)), std::string::npos) << whole->text();
+    }
+    EXPECT_EQ(server.counters().requests, count);
+    EXPECT_LE(test_clock().elapsed(), 2s) << "as long as one of them alone";
+    EXPECT_EQ(llm.pool_stats().idle, count);
 }
 
 // Gathering many calls ends in constant timeouts: openai-python#769, #1195.
@@ -140,6 +164,61 @@ CHORUS_TEST(pain_04, calls_that_end_at_random_moments_leave_the_pool_whole) {
     EXPECT_EQ(llm.pool_stats().idle, 5u) << "every slot is of use again";
 }
 
+// A request that is cancelled while it waits for a connection is given one all the same, and nobody gives it back:
+// encode/httpcore#830. In simulation/cancelled_everywhere.cpp every public operation is cancelled at each of its steps,
+// in each way that users have; these are the places of which the reports tell.
+CHORUS_TEST(pain_04, a_call_that_is_cancelled_wherever_it_waits_takes_nothing_with_it) {
+    struct {
+        const char* where;
+        bool is_streamed;
+        bool waits_for_another;  // whose connection is the only one
+        std::size_t stalled_connections;
+        void (*reply)(testing::mock_step&);
+        bool is_whole = false;
+    } const rows[] = {
+        {"in the queue", false, true, 0, nullptr},
+        {"in the queue, streamed", true, true, 0, nullptr},
+        {"in the handshake", false, false, 1, nullptr},
+        {"before the head", false, false, 0, [](auto& step) { step.stall(); }},
+        {"before the head, streamed", true, false, 0, [](auto& step) { step.stall(); }},
+        {"in the head", true, false, 0, [](auto& step) { step.stall_after(10); }},
+        {"in the body", false, false, 0, [](auto& step) { step.stall_after(400); }},
+        {"between events", true, false, 0, [](auto& step) { step.reply_stream("one two three").every(10s); }},
+        {"behind the end", true, false, 0,
+         [](auto& step) {
+             step.reply_sse_pieces({openai_stream({"a"}), ": more\n\n"}).every(10s);
+         },
+         true},
+        {"before the next attempt", false, false, 0,
+         [](auto& step) { step.reply(503, "{}").reply_header("retry-after", "60"); }},
+    };
+    for (const auto& row : rows) {
+        mock_server server(get_executor());
+        server.stall_connections(row.stalled_connections);
+        client llm = connect_to(get_executor(), server, client_options().max_connections(1));
+        std::vector<task<result<chat_response>>> others;
+        if (row.waits_for_another) {
+            server.expect().after(10s);
+            others.push_back(spawn(get_executor(), llm.try_complete(question(0))));
+            co_await sleep_for(50ms);
+        }
+        if (row.reply != nullptr) row.reply(server.expect());
+        auto call = spawn(get_executor(), row.is_streamed ? read_stream(llm) : llm.try_complete(question()));
+        co_await sleep_for(100ms);
+        call.cancel();
+        const auto cut = co_await std::move(call);
+        // Behind the end the answer is whole: only its connection is lost.
+        EXPECT_EQ(cut ? errc{} : cut.error().code(), row.is_whole ? errc{} : errc::cancelled) << row.where;
+        for (auto& other : others) EXPECT_TRUE(co_await std::move(other)) << row.where;
+        const auto next = co_await llm.try_complete(question(2));
+        CO_ASSERT_TRUE(next) << row.where << ": " << next.error().message();
+        const auto left = llm.pool_stats();
+        EXPECT_EQ(left.in_use + left.connecting + left.waiting, 0u) << row.where;
+        EXPECT_EQ(left.idle, 1u) << row.where;
+        EXPECT_EQ(server.counters().requests, server.counters().replies + server.counters().abandoned) << row.where;
+    }
+}
+
 // Works for hours, then every request times out until a restart: openai-python#2688, #971.
 CHORUS_TEST(pain_05, no_connection_is_used_for_longer_than_its_age) {
     mock_server server(get_executor());
@@ -168,6 +247,22 @@ CHORUS_TEST(pain_05, a_connection_that_went_silent_is_not_used_again) {
     EXPECT_EQ(server.counters().connections, 2u);
 }
 
+// So that a pool which loses count is seen where it happens, and not hours later; see policy/pool_ledger.cpp, too.
+#ifndef NDEBUG
+TEST(pain_05, a_ledger_that_does_not_add_up_ends_a_debug_build_at_once) {
+    const http::origin origin{true, "llm.example", 443};
+    policy::pool_ledger ledger;
+    int waiter = 0;
+    EXPECT_EQ(ledger.acquire(origin, {}), policy::pool_ledger::no_connection);
+    ledger.enqueue(origin, &waiter);
+    const auto connection = ledger.take_actions().at(0).connection;
+    ledger.opened(connection, 1, {});
+    ledger.release(connection, true, std::nullopt, {});
+    EXPECT_TRUE(ledger.adds_up());
+    EXPECT_DEATH(ledger.release(connection, true, std::nullopt, {}), "leases > 0") << "it would be used by two";
+}
+#endif
+
 // The connection is dropped after every stream, so each pays for TLS anew: openai-python#3440, #763.
 CHORUS_TEST(pain_06, streams_that_were_read_share_one_connection) {
     mock_server server(get_executor(), mock_options().stream_interval(5ms).stream_chunks(5));
@@ -181,6 +276,46 @@ CHORUS_TEST(pain_06, streams_that_were_read_share_one_connection) {
     EXPECT_EQ(server.counters().connections, 1u);
     EXPECT_EQ(server.counters().handshakes_full, 1u);
     EXPECT_EQ(llm.pool_stats().reused, 19u);
+}
+
+// What comes behind the mark of the end is not read, and met by the next request: openai-python#3580.
+CHORUS_TEST(pain_06, what_comes_behind_the_end_is_read_within_bounds_and_means_nothing) {
+    const std::string all = openai_stream({"Hi."});
+    const std::string more = openai_text_event(" More.");
+    struct {
+        const char* what;
+        std::vector<std::string> pieces;
+        std::chrono::milliseconds every;
+        bool is_closed_after;
+        std::uint64_t connections;  // for two streams: whether the first one's serves the second
+    } const rows[] = {
+        {"the end of the body, a moment later", {all}, 0ms, false, 1},
+        {"a comment, with it", {all + ": bye\n\n"}, 0ms, false, 1},
+        {"a comment, a moment later", {all, ": bye\n\n"}, 100ms, false, 1},
+        {"another event", {all, more + std::string(openai_end)}, 100ms, false, 1},
+        {"an error", {all, "data: {\"error\":{\"message\":\"Late.\"}}\n\n"}, 100ms, false, 1},
+        {"what is no event", {all + "\xff\r{\"", "\n]"}, 100ms, false, 1},
+        {"a comment, too late", {all, ": bye\n\n"}, 2s, false, 2},
+        {"too many comments", std::vector<std::string>(20, ": bye\n\n"), 100ms, false, 2},
+        {"too much", {all, std::string(100'000, '\n'), more}, 1ms, false, 2},
+        {"the end of the connection", {all}, 0ms, true, 2},
+    };
+    for (const auto& row : rows) {
+        mock_server server(get_executor());
+        auto pieces = row.pieces;
+        if (pieces.size() == 20) pieces.insert(pieces.begin(), all);
+        auto& step = server.expect().reply_sse_pieces(std::move(pieces)).every(row.every);
+        if (row.is_closed_after) step.close_after();
+        client llm = connect_to(get_executor(), server, client_options().max_attempts(1));
+        const auto first = co_await read_stream(llm);
+        CO_ASSERT_TRUE(first) << row.what << ": " << first.error().message();
+        EXPECT_EQ(first->text(), "Hi.") << row.what;
+        EXPECT_LE(test_clock().elapsed(), 10s) << row.what;
+        const auto second = co_await read_stream(llm, 2);
+        CO_ASSERT_TRUE(second) << row.what << ": " << second.error().message();
+        EXPECT_NE(second->text().find("Question 2"), std::string::npos) << second->text();
+        EXPECT_EQ(server.counters().connections, row.connections) << row.what;
+    }
 }
 
 // The first request after a pause fails: openai-python#371, NVIDIA-NeMo/Gym PR#1555.
@@ -197,6 +332,45 @@ CHORUS_TEST(pain_07, a_server_that_closes_idle_connections_is_not_noticed) {
         CO_ASSERT_TRUE(reply) << pause.count() << ": " << reply.error().message();
     }
     EXPECT_EQ(server.counters().requests, asked) << "each was seen once";
+}
+
+CHORUS_TEST(pain_07, a_server_that_says_how_long_it_waits_is_believed) {
+    const std::pair<const char*, std::pair<std::chrono::milliseconds, std::uint64_t>> rows[] = {
+        {"timeout=10, max=100", {8900ms, 1}},  // a second is kept in hand
+        {"timeout=10, max=100", {9100ms, 2}},
+        {"timeout=10", {59s, 2}},
+        {"max=100", {59s, 1}},
+        {"timeout=600", {61s, 2}},  // the own limit is shorter
+        {"timeout=0", {0ms, 2}},
+    };
+    for (const auto& [said, expected] : rows) {
+        const auto& [pause, connections] = expected;
+        mock_server server(get_executor());
+        server.expect().reply_text("first").reply_header("Keep-Alive", said);
+        client llm = connect_to(get_executor(), server, client_options().max_attempts(1));
+        co_await llm.complete(question());
+        co_await sleep_for(pause);
+        const auto reply = co_await llm.try_complete(question());
+        CO_ASSERT_TRUE(reply) << said << ": " << reply.error().message();
+        EXPECT_EQ(server.counters().connections, connections) << said << ' ' << pause.count();
+    }
+}
+
+CHORUS_TEST(pain_07, a_connection_that_was_closed_while_idle_is_not_written_to) {
+    for (const bool plain : {true, false}) {
+        mock_server server(get_executor(), mock_options().plain(plain));
+        // Nothing is sent a second time here, so it is seen before the first.
+        client llm = connect_to(get_executor(), server,
+                                client_options().retries({.max_attempts = 1, .level = policy::replay_level::never}));
+        for (int i = 0; i < 3; ++i) {
+            const auto reply = co_await llm.try_complete(question(i));
+            CO_ASSERT_TRUE(reply) << reply.error().message();
+            server.close_connections();
+            co_await sleep_for(10ms);
+        }
+        EXPECT_EQ(server.counters().requests, 3u);
+        EXPECT_EQ(server.counters().connections, 3u);
+    }
 }
 
 CHORUS_TEST(pain_07, a_request_that_crosses_the_close_of_its_connection_is_sent_once_more) {

@@ -54,6 +54,13 @@ inline chat_request question(int number = 1) {
     return chat_request("m").user("Question " + std::to_string(number));
 }
 
+/// Reads the whole answer to a question.
+inline awaitable<result<chat_response>> read_stream(client& llm, int number = 1) {
+    auto stream = llm.stream(question(number).max_tokens(99));  // Anthropic's format asks for a limit
+    result<chat_response> whole = co_await stream.try_finish();
+    co_return whole;
+}
+
 inline http::response answer(int status, std::string body) {
     http::response made;
     made.status = status;

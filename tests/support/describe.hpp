@@ -155,6 +155,8 @@ inline std::string describe(const chat_event& event) {
                 out << "usage " << it.usage->total_tokens.value_or(-1);
             } else if constexpr (std::is_same_v<kind, finish_event>) {
                 out << "finish " << it.choice << " " << it.reason;
+            } else if constexpr (std::is_same_v<kind, content_filter_event>) {
+                out << "filter " << it.choice.value_or(-1) << " " << it.results;
             } else if constexpr (std::is_same_v<kind, heartbeat_event>) {
                 out << "heartbeat";
             } else {

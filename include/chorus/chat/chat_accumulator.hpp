@@ -31,6 +31,7 @@ struct tool_call_delta {
 struct chat_event_options {
     bool heartbeats = false;
     bool raw_events = false;
+    bool content_filters = false;
 };
 
 /// The state of a streamed answer: decoders of provider formats tell it what came, consumers take events out. A pure
@@ -60,6 +61,8 @@ class chat_accumulator {
     bool finish(int choice, std::string_view reason);
     /// Counts that are there replace earlier ones.
     void set_usage(const usage& counts);
+    /// `results` is JSON. Returns false where nobody wants to know.
+    bool add_content_filter(std::optional<int> choice, std::string_view results);
     void add_heartbeat();
     void add_raw(std::string_view type, std::string_view data);
     /// A whole answer in place of a stream, as events.
@@ -94,6 +97,7 @@ class chat_accumulator {
         call_finished,
         usage,
         finish,
+        content_filter,
         heartbeat,
         raw,
     };
@@ -129,7 +133,7 @@ class chat_accumulator {
     std::vector<place> pending_;
     std::size_t taken_ = 0;
     std::size_t contents_ = 0;
-    std::string raw_;  // what the pending raw events show
+    std::string raw_;  // what pending events show that is no part of the answer
 };
 
 }  // namespace chorus

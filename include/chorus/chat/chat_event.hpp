@@ -6,6 +6,7 @@
 #include <chorus/chat/usage.hpp>
 
 #include <cstddef>
+#include <optional>
 #include <string_view>
 #include <variant>
 
@@ -56,6 +57,13 @@ struct finish_event {
     std::string_view reason;  ///< see `finish_reason`
     int choice = 0;
 };
+/// What the server's content filter found, as JSON: in the answer so far, or in the prompt where there is no choice. It may
+/// come alone, before the text that it is about or long behind it. Only if asked for.
+/// https://learn.microsoft.com/azure/ai-foundry/openai/concepts/content-streaming
+struct content_filter_event {
+    std::string_view results;
+    std::optional<int> choice;
+};
 /// A sign of life without content: a comment or a ping. Only if asked for.
 struct heartbeat_event {};
 /// An event as the server sent it, before those that it was understood as. Only if asked for.
@@ -66,6 +74,6 @@ struct raw_event {
 
 using chat_event =
     std::variant<text_event, reasoning_event, refusal_event, tool_call_started_event, tool_call_arguments_event,
-                 tool_call_finished_event, usage_event, finish_event, heartbeat_event, raw_event>;
+                 tool_call_finished_event, usage_event, finish_event, content_filter_event, heartbeat_event, raw_event>;
 
 }  // namespace chorus

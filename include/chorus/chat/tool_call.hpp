@@ -22,6 +22,10 @@ struct tool_call {
     std::string arguments;  ///< JSON text of a function, empty for none; the input of a custom tool
     std::string extra;      ///< members that the server wants back with the call, as a JSON object; else empty
 
+    /// Whether the arguments are what the type says: of a function a whole JSON object, or nothing; of another type any
+    /// text. False where the model wrote no JSON, or was cut off in the middle of it. The schema is not looked at.
+    bool has_valid_arguments() const noexcept;
+
     bool operator==(const tool_call&) const = default;
 };
 

@@ -18,8 +18,9 @@ struct limits {
     std::chrono::milliseconds first_byte = std::chrono::minutes(10);  ///< `errc::first_byte_timed_out`
     std::chrono::milliseconds idle = std::chrono::minutes(5);  ///< `errc::idle_timed_out`; between bytes of a response
     /// `errc::content_timed_out`; between pieces of content of a stream. Signs of life are none: servers send them while a
-    /// model thinks, which may take minutes, and some for ever.
-    std::chrono::milliseconds content_idle = std::chrono::minutes(10);
+    /// model thinks, which may take minutes, and some for ever. Longer than `idle`, so that silence is told as silence, and
+    /// shorter than `total`, so that a stream without content is told from one that is long.
+    std::chrono::milliseconds content_idle = std::chrono::minutes(6);
     std::chrono::milliseconds total = std::chrono::minutes(10);  ///< `errc::deadline_exceeded`; all attempts together
     std::size_t head_bytes = 64 * 1024;                          ///< `errc::head_too_large`; interim responses too
     std::size_t head_fields = 256;                               ///< `errc::head_too_large`

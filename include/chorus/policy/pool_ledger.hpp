@@ -72,7 +72,7 @@ class pool_ledger {
     std::uint64_t enqueue(const http::origin& where, void* waiter);
     /// Leaves the queue. The waiter must not have been granted a lease.
     void abandon(const http::origin& where, std::uint64_t ticket);
-    /// The connection stands and can carry `capacity` leases at once.
+    /// The connection stands and can carry `capacity` leases at once, one at least.
     void opened(connection_id connection, std::size_t capacity, time_point now);
     /// A connection that stands can carry another number of leases from now on. Those given out stay. To be called before
     /// the `release` of one of them, which serves who waits.
@@ -100,6 +100,11 @@ class pool_ledger {
 
     const counts& totals() const noexcept { return totals_; }
 
+    /// Whether the books agree with each other: what is counted with what is there. Looks at every connection and every
+    /// waiter. Debug builds (without NDEBUG) assert it after as many changes as that takes looks, so after each change of
+    /// a small pool, and assert in each call that it is about something that is there, such as a lease to return.
+    bool adds_up() noexcept;
+
  private:
     struct waiting_one {
         std::uint64_t ticket;
@@ -124,6 +129,7 @@ class pool_ledger {
         time_point idle_until{};
     };
 
+    void audit() noexcept;
     bool is_over(const connection_account& account, time_point now) const noexcept;
     void lease(connection_id connection);
     void drop(connection_id connection);
@@ -147,6 +153,7 @@ class pool_ledger {
     std::uint64_t last_ticket_ = 0;
     std::size_t held_ = 0;  // connections open or opening, of all origins
     counts totals_;
+    std::size_t unaudited_ = 0;  // changes
 };
 
 }  // namespace chorus::policy

@@ -338,15 +338,33 @@ TEST(chat_accumulator, shows_signs_only_to_who_asked_for_them) {
     chat_accumulator deaf;
     deaf.add_heartbeat();
     deaf.add_raw("t", "d");
+    EXPECT_FALSE(deaf.add_content_filter(0, "{}"));
     EXPECT_FALSE(deaf.has_events());
-    chat_accumulator into({.heartbeats = true, .raw_events = true});
+    chat_accumulator into({.heartbeats = true, .raw_events = true, .content_filters = true});
     into.add_raw("ping", "1");
     into.add_heartbeat();
     into.add_raw("", "{}");
+    EXPECT_TRUE(into.add_content_filter({}, "[1]"));
+    EXPECT_TRUE(into.add_content_filter(3, "{}"));
+    EXPECT_EQ(into.contents(), 0u);
     into.add_text(0, "x");
-    EXPECT_EQ(describe_events(into), (events{"raw ping 1", "heartbeat", "raw  {}", "text 0 x"}));
+    EXPECT_EQ(describe_events(into),
+              (events{"raw ping 1", "heartbeat", "raw  {}", "filter -1 [1]", "filter 3 {}", "text 0 x"}));
     into.add_raw("", "again");
     EXPECT_EQ(describe_events(into), (events{"raw  again"}));
+}
+
+// --- arguments ---
+
+TEST(tool_call, tells_arguments_from_what_is_none) {
+    const auto is_valid = [](std::string_view type, std::string arguments) {
+        return tool_call{"a", std::string(type), "f", std::move(arguments), ""}.has_valid_arguments();
+    };
+    for (const char* good : {"", "{}", " {\"a\":[1,{}]} \n"}) EXPECT_TRUE(is_valid(tool_type::function, good)) << good;
+    for (const char* bad : {" ", "{", R"({"a":"cut)", R"({"a":1}})", "[]", "5", "null", "Rome", R"("{}")"}) {
+        EXPECT_FALSE(is_valid(tool_type::function, bad)) << bad;
+        EXPECT_TRUE(is_valid(tool_type::custom, bad)) << bad;
+    }
 }
 
 // --- a whole answer in place of a stream ---

@@ -424,6 +424,34 @@ TEST_F(pool_ledger_test, retires_all_and_dismisses_the_queue_on_request) {
     EXPECT_EQ(totals().idle + totals().in_use + totals().connecting + totals().waiting, 0u);
 }
 
+TEST_F(pool_ledger_test, notices_books_that_do_not_add_up) {
+    const auto place = acquire(first, 1);
+    ledger.abandon(first, place.ticket);
+    EXPECT_TRUE(ledger.adds_up());
+    ledger.opened(opening.begin()->first, 0, now);  // room for nobody, and listed among those with room
+    EXPECT_FALSE(ledger.adds_up());
+#ifndef NDEBUG
+    EXPECT_DEATH(ledger.acquire(second, now), "adds_up");
+#endif
+}
+
+#ifndef NDEBUG
+TEST_F(pool_ledger_test, dies_in_debug_builds_of_what_is_told_twice) {
+    limit(1, 1);
+    const id only = lease_new(first, 1);
+    acquire(first, 2);
+    const std::uint64_t ticket = acquire(first, 3).ticket;
+    ledger.abandon(first, ticket);
+    EXPECT_DEATH(ledger.abandon(first, ticket), "ticket");
+    ledger.abandon(first, ticket - 1);
+    EXPECT_DEATH(ledger.opened(only, 1, now), "connecting");
+    EXPECT_DEATH(ledger.open_failed(only), "connecting");
+    release(only);
+    EXPECT_DEATH(ledger.release(only, true, std::nullopt, now), "leases > 0");
+    EXPECT_TRUE(ledger.adds_up());
+}
+#endif
+
 TEST_F(pool_ledger_test, adds_up_after_any_sequence_of_events) {
     const std::vector<http::origin> origins = {first, second, plain};
     for (unsigned seed = 0; seed < 200; ++seed) {
@@ -464,6 +492,7 @@ TEST_F(pool_ledger_test, adds_up_after_any_sequence_of_events) {
                     ASSERT_LE(++leases.at(action.connection), capacity[action.connection]);
                 }
             }
+            ASSERT_TRUE(book.adds_up());
             std::size_t all_leases = 0;
             for (const auto& [connection, count] : leases) all_leases += count;
             ASSERT_LE(leases.size() + connecting.size(), options.max_connections);

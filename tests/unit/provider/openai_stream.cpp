@@ -25,7 +25,8 @@ using events = std::vector<std::string>;
 /// One streamed answer: its decoder, and what it has come to.
 class stream {
  public:
-    explicit stream(const openai_quirks& quirks = {}) : decoder_(openai_format::make_stream_decoder(quirks)) {}
+    explicit stream(const openai_quirks& quirks = {}, chat_event_options wanted = {})
+        : into(wanted), decoder_(openai_format::make_stream_decoder(quirks)) {}
 
     result<void> read(std::string_view data, std::string_view type = {}) {
         return decoder_->read(sse::event{type, data}, into);
@@ -470,6 +471,20 @@ TEST(openai_stream, passes_over_chunks_that_say_nothing) {
     in.chunk(R"({"id":"y","model":"n","created":2,"choices":[]})");
     EXPECT_EQ(in.into.so_far().id, "x");
     EXPECT_EQ(in.into.so_far().model, "m");
+}
+
+TEST(openai_stream, shows_what_a_filter_found_to_who_asks_for_it) {
+    stream in({}, {.content_filters = true});
+    in.chunk(R"({"choices":[],"prompt_filter_results":[{"prompt_index":0}]})");
+    in.chunk(R"({"choices":[],"prompt_filter_results":[]})");
+    // With the text, where all but the text is as in the chunk before; and behind it, with an asynchronous filter.
+    for (const std::string text : {"a", "b"})
+        in.delta(R"("content":")" + text + '"', R"(,"content_filter_results":{"h":1})");
+    in.chunk(R"({"object":"","choices":[{"content_filter_results":{"h":2},"content_filter_offsets":{},"index":1}]})");
+    in.delta(R"("content":"c")", R"(,"content_filter_results":{})");
+    EXPECT_EQ(in.all_events(), (events{R"(filter -1 [{"prompt_index":0}])", R"(filter 0 {"h":1})", "text 0 a",
+                                       R"(filter 0 {"h":1})", "text 0 b", R"(filter 1 {"h":2})", "text 0 c"}));
+    EXPECT_TRUE(in.message().native.json.empty());
 }
 
 TEST(openai_stream, takes_counts_wherever_servers_put_them) {

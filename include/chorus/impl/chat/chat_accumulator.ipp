@@ -76,7 +76,7 @@ CHORUS_DECL bool chat_accumulator::begin(int choice) {
 // --- pieces ---
 
 CHORUS_DECL void chat_accumulator::push(const place& event) {
-    if (event.what != kind::usage && event.what != kind::heartbeat && event.what != kind::raw) ++contents_;
+    if (event.what != kind::usage && event.what < kind::content_filter) ++contents_;
     if (taken_ == pending_.size()) {
         pending_.clear();
         raw_.clear();
@@ -224,6 +224,15 @@ CHORUS_DECL void chat_accumulator::set_usage(const usage& counts) {
     push({kind::usage, 0, 0, 0, 0});
 }
 
+CHORUS_DECL bool chat_accumulator::add_content_filter(std::optional<int> choice, std::string_view results) {
+    if (!wanted_.content_filters) return false;
+    // Pushed first: that forgets what earlier pieces were shown.
+    push({kind::content_filter, choice.value_or(-1), 0, static_cast<std::uint32_t>(results.size()), 0});
+    pending_.back().begin = raw_.size();
+    raw_.append(results);
+    return true;
+}
+
 CHORUS_DECL void chat_accumulator::add_heartbeat() {
     if (wanted_.heartbeats) push({kind::heartbeat, 0, 0, 0, 0});
 }
@@ -281,6 +290,12 @@ CHORUS_DECL bool chat_accumulator::next(chat_event& out) {
         out = raw_event{both.substr(0, event.call), both.substr(event.call)};
         return true;
     }
+    if (event.what == kind::content_filter) {
+        content_filter_event found{std::string_view(raw_).substr(event.begin, event.size), {}};
+        if (event.choice >= 0) found.choice = event.choice;
+        out = found;
+        return true;
+    }
     const choice& of = so_far_.choices[*find(event.choice)];
     const auto part = [&](const std::string& text) { return std::string_view(text).substr(event.begin, event.size); };
     switch (event.what) {
@@ -305,6 +320,7 @@ CHORUS_DECL bool chat_accumulator::next(chat_event& out) {
             break;
         case kind::finish:
         case kind::usage:
+        case kind::content_filter:
         case kind::heartbeat:
         case kind::raw:
             out = finish_event{of.finish_reason, event.choice};

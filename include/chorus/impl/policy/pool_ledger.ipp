@@ -3,6 +3,7 @@
 #include <chorus/policy/pool_ledger.hpp>
 
 #include <algorithm>
+#include <cassert>
 #include <utility>
 
 namespace chorus::policy {
@@ -21,6 +22,7 @@ CHORUS_DECL pool_ledger::time_point ledger_time_after(pool_ledger::time_point no
 }  // namespace detail
 
 CHORUS_DECL pool_ledger::connection_id pool_ledger::acquire(const http::origin& where, time_point now) {
+    audit();
     const auto origin = origins_.find(where);
     if (origin == origins_.end()) return no_connection;
     std::vector<connection_id>& available = origin->second.available;
@@ -45,10 +47,12 @@ CHORUS_DECL std::uint64_t pool_ledger::enqueue(const http::origin& where, void* 
 }
 
 CHORUS_DECL void pool_ledger::abandon(const http::origin& where, std::uint64_t ticket) {
+    audit();
     origin_account& account = origins_.find(where)->second;
     const auto found =
         std::lower_bound(account.queue.begin(), account.queue.end(), ticket,
                          [](const waiting_one& one, std::uint64_t wanted) { return one.ticket < wanted; });
+    assert(found != account.queue.end() && found->ticket == ticket && found->waiter != nullptr);
     found->waiter = nullptr;
     --account.waiting;
     --totals_.waiting;
@@ -56,6 +60,8 @@ CHORUS_DECL void pool_ledger::abandon(const http::origin& where, std::uint64_t t
 }
 
 CHORUS_DECL void pool_ledger::opened(connection_id connection, std::size_t capacity, time_point now) {
+    audit();
+    assert(connections_[connection].origin != nullptr && connections_[connection].connecting);
     connection_account& account = connections_[connection];
     account.connecting = false;
     account.capacity = capacity;
@@ -77,6 +83,7 @@ CHORUS_DECL void pool_ledger::opened(connection_id connection, std::size_t capac
 }
 
 CHORUS_DECL void pool_ledger::resize(connection_id connection, std::size_t capacity) {
+    assert(connections_[connection].origin != nullptr && !connections_[connection].connecting);
     connection_account& account = connections_[connection];
     if (capacity == account.capacity) return;
     std::vector<connection_id>& available = account.origin->second.available;
@@ -89,6 +96,8 @@ CHORUS_DECL void pool_ledger::resize(connection_id connection, std::size_t capac
 }
 
 CHORUS_DECL std::vector<void*> pool_ledger::open_failed(connection_id connection) {
+    audit();
+    assert(connections_[connection].origin != nullptr && connections_[connection].connecting);
     origin_account& account = connections_[connection].origin->second;
     --account.connecting;
     --totals_.connecting;
@@ -106,6 +115,8 @@ CHORUS_DECL std::vector<void*> pool_ledger::open_failed(connection_id connection
 
 CHORUS_DECL void pool_ledger::release(connection_id connection, bool reusable,
                                       std::optional<std::chrono::seconds> keep_alive, time_point now) {
+    audit();
+    assert(connections_[connection].leases > 0);
     connection_account& account = connections_[connection];
     origin_entry& origin = *account.origin;
     const bool was_full = account.leases == account.capacity;
@@ -141,6 +152,7 @@ CHORUS_DECL void pool_ledger::release(connection_id connection, bool reusable,
 }
 
 CHORUS_DECL void pool_ledger::expire(time_point now) {
+    audit();
     next_expiry_.reset();
     for (connection_id id = 0; id < connections_.size(); ++id) {
         const connection_account& account = connections_[id];
@@ -183,6 +195,44 @@ CHORUS_DECL std::vector<void*> pool_ledger::dismiss_all() {
 
 CHORUS_DECL std::vector<pool_ledger::action> pool_ledger::take_actions() noexcept {
     return std::exchange(actions_, {});
+}
+
+/// Its looks are paid for by as many changes.
+CHORUS_DECL void pool_ledger::audit() noexcept {
+    if (++unaudited_ < connections_.size() + totals_.waiting) return;
+    unaudited_ = 0;
+    assert(adds_up());
+}
+
+CHORUS_DECL bool pool_ledger::adds_up() noexcept {
+    counts found;
+    std::size_t with_room = 0;
+    for (connection_id id = 0; id < connections_.size(); ++id) {
+        const connection_account& each = connections_[id];
+        if (each.origin == nullptr) continue;
+        ++(each.connecting ? found.connecting : each.leases > 0 ? found.in_use : found.idle);
+        found.leases += each.leases;
+        if (!each.connecting && !each.retiring && each.leases < each.capacity) ++with_room;
+    }
+    std::size_t connections = 0;
+    std::size_t connecting = 0;
+    std::size_t available = 0;
+    for (origin_entry& entry : origins_) {
+        origin_account& account = entry.second;
+        connections += account.connections;
+        connecting += account.connecting;
+        available += account.available.size();
+        std::size_t waiting = 0;
+        for (const waiting_one& one : account.queue) waiting += one.waiter != nullptr ? 1U : 0U;
+        if (waiting != account.waiting) return false;
+        found.waiting += waiting;
+    }
+    const bool is_counted = found.in_use == totals_.in_use && found.idle == totals_.idle &&
+                            found.connecting == totals_.connecting && found.waiting == totals_.waiting &&
+                            found.leases == totals_.leases;
+    return is_counted && available == with_room && connecting == found.connecting && connections == held_ &&
+           held_ == found.in_use + found.idle + found.connecting && held_ <= options_.max_connections &&
+           held_ + free_ids_.size() == connections_.size();
 }
 
 CHORUS_DECL bool pool_ledger::is_over(const connection_account& account, time_point now) const noexcept {

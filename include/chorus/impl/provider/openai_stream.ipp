@@ -209,6 +209,8 @@ class chunk_decoder final : public chat_stream_decoder {
                 keep_first(in, whole.system_fingerprint);
             } else if (key == "error") {
                 is_error_chunk = is_error(in.raw()) || is_error_chunk;
+            } else if (key == "prompt_filter_results") {
+                read_filter(in.raw(), std::nullopt, into);  // Azure
             } else if (key == "obfuscation") {
                 padding = in.raw();
             } else if (key == "x_groq") {
@@ -239,12 +241,17 @@ class chunk_decoder final : public chat_stream_decoder {
         into.set_usage(counts);
     }
 
+    void read_filter(std::string_view results, std::optional<int> choice, chat_accumulator& into) {
+        if (says_something(results) && into.add_content_filter(choice, results)) change();
+    }
+
     void read_choice(json::reader& in, int choice, chat_accumulator& into) {
         if (in.peek() != json::kind::object) return;
         std::string_view delta;
         std::string_view whole_message;
         std::string_view reason;
         std::string_view tokens;
+        std::string_view filter;
         in.object([&](std::string_view key) {
             if (key == "delta") {
                 delta = in.raw();
@@ -258,6 +265,8 @@ class chunk_decoder final : public chat_stream_decoder {
                 read_counts(in, into);  // Moonshot
             } else if (key == "message") {
                 whole_message = in.raw();
+            } else if (key == "content_filter_results") {
+                filter = in.raw();
             }
         });
         if (in.failed()) return;
@@ -265,6 +274,7 @@ class chunk_decoder final : public chat_stream_decoder {
             is_too_much_ = true;
             return;
         }
+        read_filter(filter, choice, into);
         // A server that does not stream may send the whole answer as one chunk; others add the whole to each delta.
         if (delta.empty() && !whole_message.empty() && into.message_of(choice).content.empty()) {
             change();

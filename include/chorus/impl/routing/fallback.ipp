@@ -24,7 +24,8 @@ CHORUS_DECL error no_route() {
 }
 
 CHORUS_DECL bool comes_before_content(const chat_event& event) noexcept {
-    return std::holds_alternative<heartbeat_event>(event) || std::holds_alternative<usage_event>(event);
+    return std::holds_alternative<heartbeat_event>(event) || std::holds_alternative<usage_event>(event) ||
+           std::holds_alternative<content_filter_event>(event);
 }
 
 }  // namespace detail
