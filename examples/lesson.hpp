@@ -6,7 +6,9 @@
 #include <chorus/testing/mock_server_thread.hpp>
 
 #include <chrono>
+#include <cstdlib>
 #include <ctime>
+#include <fstream>
 #include <iostream>
 #include <string>
 #include <string_view>
@@ -18,9 +20,15 @@ namespace lesson {
 using namespace std::chrono_literals;
 using server = chorus::testing::mock_server_thread;
 
+/// Whether the lessons that leave the version of HTTP to the two sides are to meet HTTP/2, which only TLS can agree on:
+/// they are called with a file to write the server's certificate authority to, which they then trust.
+inline const char* http2_ca_file() {
+    return std::getenv("LESSONS_OVER_HTTP2");
+}
+
 /// A server on a thread of its own, over plain HTTP, whose answers take so long.
 inline chorus::testing::mock_options answers_after(std::chrono::milliseconds latency) {
-    auto options = chorus::testing::mock_options().plain().latency(latency);
+    auto options = chorus::testing::mock_options().plain(http2_ca_file() == nullptr).latency(latency);
 #ifdef CHORUS_WITH_HTTP2
     options.http2();
 #endif
@@ -42,6 +50,10 @@ class wire {
 
 /// The API that a client of that server is made with. In your program: `chorus::openai()`.
 inline chorus::openai at(const server& where) {
+    if (const char* const file = http2_ca_file()) {
+        std::ofstream(file, std::ios::trunc) << where.ca_pem();
+        ::setenv("SSL_CERT_FILE", file, 1);
+    }
     return chorus::openai().base_url(where.base_url()).api_key("");
 }
 
