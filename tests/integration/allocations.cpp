@@ -19,7 +19,7 @@
 #include <malloc.h>
 #include <support/allocation_count.hpp>
 
-namespace chorus {
+namespace chorus::allocations_tests {
 namespace {
 
 #ifdef CHORUS_TEST_COUNTS_ALLOCATIONS
@@ -107,4 +107,4 @@ TEST(allocations, are_counted_where_malloc_is_glibcs) {
 #endif
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::allocations_tests

@@ -15,7 +15,7 @@
 #include <variant>
 #include <vector>
 
-namespace chorus {
+namespace chorus::anthropic_api_tests {
 namespace {
 
 using nlohmann::json;
@@ -136,4 +136,4 @@ ANTHROPIC_TEST(tools_are_run_and_thinking_goes_back_with_its_signature) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::anthropic_api_tests

@@ -26,7 +26,7 @@
 #include "../../examples/batch/progress.hpp"
 #include "../../examples/batch/prompts.hpp"
 
-namespace batch {
+namespace batch::batch_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -354,4 +354,4 @@ CHORUS_TEST(batch_job, does_not_count_what_could_not_be_written) {
 }
 
 }  // namespace
-}  // namespace batch
+}  // namespace batch::batch_tests

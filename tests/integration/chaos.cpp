@@ -29,7 +29,7 @@
 extern "C" std::size_t __sanitizer_get_current_allocated_bytes();  // g++ 12 comes without the header of it
 #endif
 
-namespace chorus {
+namespace chorus::chaos_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -221,4 +221,4 @@ CHORUS_REAL_TIME_TEST(chaos, ends_every_call_rightly_over_http2) {
 #endif
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::chaos_tests

@@ -18,7 +18,7 @@
 #include <string>
 #include <vector>
 
-namespace chorus {
+namespace chorus::client_over_tls_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -479,4 +479,4 @@ CHORUS_TEST(client_over_http2, is_not_spoken_when_switched_off) {
 #endif
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::client_over_tls_tests

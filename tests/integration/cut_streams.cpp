@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-namespace chorus {
+namespace chorus::cut_streams_tests {
 namespace {
 
 using testing::mock_options;
@@ -147,4 +147,4 @@ CHORUS_TEST(cut_streams, over_http2_an_end_in_order_is_no_end_of_the_answer) {
 #endif
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::cut_streams_tests

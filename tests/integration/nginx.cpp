@@ -21,7 +21,7 @@
 #include <string_view>
 #include <vector>
 
-namespace chorus {
+namespace chorus::nginx_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -387,4 +387,4 @@ NGINX_TEST(sends_requests_larger_than_any_window) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::nginx_tests

@@ -14,7 +14,7 @@
 
 #include <support/collecting_sink.hpp>
 
-namespace chorus::net {
+namespace chorus::net::openssl_s_server_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -263,4 +263,4 @@ S_SERVER_TEST(has_sent_all_only_if_the_message_or_its_goodbye_says_so) {
 }
 
 }  // namespace
-}  // namespace chorus::net
+}  // namespace chorus::net::openssl_s_server_tests

@@ -18,7 +18,7 @@
 #include <string>
 #include <vector>
 
-namespace chorus {
+namespace chorus::proxies_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -388,4 +388,4 @@ CHORUS_REAL_TIME_TEST(proxy_environment, is_told_of_when_it_is_malformed) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::proxies_tests

@@ -14,7 +14,7 @@
 #include <variant>
 #include <vector>
 
-namespace chorus {
+namespace chorus::responses_api_tests {
 namespace {
 
 using nlohmann::json;
@@ -167,4 +167,4 @@ RESPONSES_TEST(a_failed_response_is_an_error) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::responses_api_tests

@@ -15,7 +15,7 @@
 
 #include <support/collecting_sink.hpp>
 
-namespace chorus::net {
+namespace chorus::net::streamed_responses_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -318,4 +318,4 @@ STREAM_TEST(keeps_the_ledger_when_cancelled_at_any_moment) {
 }
 
 }  // namespace
-}  // namespace chorus::net
+}  // namespace chorus::net::streamed_responses_tests

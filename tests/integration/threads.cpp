@@ -16,7 +16,7 @@
 #include <thread>
 #include <vector>
 
-namespace chorus {
+namespace chorus::threads_tests {
 namespace {
 
 using testing::mock_server_thread;
@@ -77,4 +77,4 @@ TEST(client_threads, a_thread_without_a_loop_gets_futures) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::threads_tests

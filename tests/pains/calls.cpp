@@ -21,7 +21,7 @@
 #include "support/scratch_directory.hpp"
 #include <malloc.h>
 
-namespace chorus::pains {
+namespace chorus::pains::calls_tests {
 namespace {
 
 /// Gives one outcome after the other, then completions.
@@ -487,4 +487,4 @@ CHORUS_TEST(pain_25, streams_that_are_dropped_leave_nothing_open) {
 }
 
 }  // namespace
-}  // namespace chorus::pains
+}  // namespace chorus::pains::calls_tests

@@ -13,7 +13,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
-namespace chorus::pains {
+namespace chorus::pains::connections_tests {
 namespace {
 
 std::size_t threads_of_this_process() {
@@ -417,4 +417,4 @@ CHORUS_TEST(pain_08, each_socket_probes_a_peer_that_is_silent) {
 }
 
 }  // namespace
-}  // namespace chorus::pains
+}  // namespace chorus::pains::connections_tests

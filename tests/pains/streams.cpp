@@ -13,7 +13,7 @@
 
 #include "pains.hpp"
 
-namespace chorus::pains {
+namespace chorus::pains::streams_tests {
 namespace {
 
 /// A client without a network that speaks another format.
@@ -748,4 +748,4 @@ CHORUS_TEST(pain_21, thinking_in_parts_and_with_signatures_goes_back_as_it_came)
 }
 
 }  // namespace
-}  // namespace chorus::pains
+}  // namespace chorus::pains::streams_tests

@@ -28,6 +28,7 @@ BOOST_DESCRIBE_STRUCT(weather, (), (city, degrees))
 }  // namespace sample
 
 namespace chorus::simulation {
+namespace cancelled_clients_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -328,9 +329,10 @@ const operation table[] = {
 };
 
 }  // namespace
+}  // namespace cancelled_clients_tests
 
 std::span<const operation> operations_of_clients() {
-    return table;
+    return cancelled_clients_tests::table;
 }
 
 }  // namespace chorus::simulation

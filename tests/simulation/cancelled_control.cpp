@@ -13,6 +13,7 @@
 #include "cancelled_operations.hpp"
 
 namespace chorus::simulation {
+namespace cancelled_control_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -221,9 +222,10 @@ const operation table[] = {
 };
 
 }  // namespace
+}  // namespace cancelled_control_tests
 
 std::span<const operation> operations_under_control() {
-    return table;
+    return cancelled_control_tests::table;
 }
 
 }  // namespace chorus::simulation

@@ -6,7 +6,7 @@
 
 #include "cancelled_operations.hpp"
 
-namespace chorus::simulation {
+namespace chorus::simulation::cancelled_everywhere_tests {
 namespace {
 
 struct parameter {
@@ -52,4 +52,4 @@ TEST_P(cancelled_everywhere, ends_at_once_and_leaves_nothing) {
 INSTANTIATE_TEST_SUITE_P(operations, cancelled_everywhere, ::testing::ValuesIn(parameters()), &name_of);
 
 }  // namespace
-}  // namespace chorus::simulation
+}  // namespace chorus::simulation::cancelled_everywhere_tests

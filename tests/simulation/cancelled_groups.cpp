@@ -17,6 +17,7 @@
 #include "cancelled_operations.hpp"
 
 namespace chorus::simulation {
+namespace cancelled_groups_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -168,9 +169,10 @@ const operation table[] = {
 };
 
 }  // namespace
+}  // namespace cancelled_groups_tests
 
 std::span<const operation> operations_of_groups() {
-    return table;
+    return cancelled_groups_tests::table;
 }
 
 }  // namespace chorus::simulation

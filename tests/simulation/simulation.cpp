@@ -13,7 +13,7 @@
 
 #include "world.hpp"
 
-namespace chorus::simulation {
+namespace chorus::simulation::simulation_tests {
 namespace {
 
 std::uint64_t from_environment(const char* name, std::uint64_t otherwise) {
@@ -72,4 +72,4 @@ TEST(simulation, is_the_same_whenever_it_is_repeated) {
 }
 
 }  // namespace
-}  // namespace chorus::simulation
+}  // namespace chorus::simulation::simulation_tests

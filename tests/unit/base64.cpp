@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+namespace base64_tests {
+
 namespace {
 
 using namespace chorus::detail;
@@ -102,3 +104,5 @@ TEST(base64, refuses_bits_that_belong_to_no_byte) {
 }
 
 }  // namespace
+
+}  // namespace base64_tests

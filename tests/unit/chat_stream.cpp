@@ -18,7 +18,7 @@
 
 #include "support/openai_stream.hpp"
 
-namespace chorus {
+namespace chorus::chat_stream_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -406,4 +406,4 @@ CHORUS_TEST(chat_stream, gives_a_whole_answer_of_a_server_that_does_not_stream) 
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::chat_stream_tests

@@ -19,7 +19,7 @@
 #include <string>
 #include <thread>
 
-namespace chorus {
+namespace chorus::client_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -230,4 +230,4 @@ CHORUS_TEST(client, refuses_a_call_from_the_thread_of_another_loop) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::client_tests

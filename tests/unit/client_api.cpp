@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-namespace chorus {
+namespace chorus::client_api_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -174,4 +174,4 @@ CHORUS_TEST(client_close, ends_every_kind_of_call) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::client_api_tests

@@ -18,7 +18,7 @@
 #include <utility>
 #include <vector>
 
-namespace chorus {
+namespace chorus::client_embed_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -252,4 +252,4 @@ CHORUS_TEST(client_embed, does_nothing_until_it_is_awaited) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::client_embed_tests

@@ -23,7 +23,7 @@
 
 #include "support/openai_stream.hpp"
 
-namespace chorus {
+namespace chorus::client_observer_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -355,4 +355,4 @@ CHORUS_TEST(client_observer, is_told_of_circuits_and_of_what_they_refuse) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::client_observer_tests

@@ -18,7 +18,7 @@
 
 #include "support/openai_stream.hpp"
 
-namespace chorus {
+namespace chorus::client_retries_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -315,4 +315,4 @@ CHORUS_TEST(client_retries, a_slow_reader_is_no_silent_stream) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::client_retries_tests

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace chorus {
+namespace chorus::error_tests {
 namespace {
 
 TEST(error, compares_with_codes_and_conditions) {
@@ -170,4 +170,4 @@ TEST(error, gives_back_the_error_inside_an_exception) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::error_tests

@@ -6,6 +6,8 @@
 
 #include <type_traits>
 
+namespace fwd_tests {
+
 template <class... Named>
 constexpr bool all_defined = ((sizeof(Named) > 0 && std::is_class_v<Named>)&&...);
 
@@ -18,3 +20,5 @@ TEST(fwd, names_only_what_the_umbrella_defines) {
     EXPECT_TRUE((all_defined<http::headers, http::limits, http::request, http::response, http::timing, net::pool_stats,
                              net::transport>));
 }
+
+}  // namespace fwd_tests

@@ -17,7 +17,7 @@
 #include <string>
 #include <vector>
 
-namespace chorus {
+namespace chorus::hostile_peers_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -201,4 +201,4 @@ TEST(secrets, are_not_printed_by_what_holds_them) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::hostile_peers_tests

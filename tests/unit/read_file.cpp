@@ -14,6 +14,8 @@
 
 #include <support/scratch_directory.hpp>
 
+namespace read_file_tests {
+
 namespace {
 
 using namespace chorus;
@@ -125,3 +127,5 @@ CHORUS_REAL_TIME_TEST(read_file, takes_files_of_many_pieces_on_a_pool_of_the_cal
 }
 
 }  // namespace
+
+}  // namespace read_file_tests

@@ -6,6 +6,8 @@
 #include <sstream>
 #include <type_traits>
 
+namespace secret_tests {
+
 namespace {
 
 TEST(secret, prints_stars_instead_of_its_text) {
@@ -23,3 +25,5 @@ TEST(secret, gives_its_text_only_when_exposed) {
 }
 
 }  // namespace
+
+}  // namespace secret_tests

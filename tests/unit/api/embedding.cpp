@@ -10,6 +10,8 @@
 #include <type_traits>
 #include <vector>
 
+namespace embedding_tests {
+
 namespace {
 
 using namespace chorus;
@@ -122,3 +124,5 @@ TEST(cosine_similarity, is_zero_where_there_is_no_angle) {
 }
 
 }  // namespace
+
+}  // namespace embedding_tests

@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+namespace model_list_tests {
+
 namespace {
 
 using namespace chorus;
@@ -18,3 +20,5 @@ TEST(model_info, gives_its_json_and_null_where_there_is_none) {
 }
 
 }  // namespace
+
+}  // namespace model_list_tests

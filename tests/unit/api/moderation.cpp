@@ -7,6 +7,8 @@
 
 #include <string>
 
+namespace moderation_tests {
+
 namespace {
 
 using namespace chorus;
@@ -73,3 +75,5 @@ TEST(moderation_response, is_empty_by_default) {
 }
 
 }  // namespace
+
+}  // namespace moderation_tests

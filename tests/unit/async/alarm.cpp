@@ -11,6 +11,8 @@
 #include <memory>
 #include <vector>
 
+namespace alarm_tests {
+
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
@@ -148,3 +150,5 @@ TEST(alarm, dies_quietly_with_a_context_that_goes_away_while_it_is_set) {
 }
 
 }  // namespace
+
+}  // namespace alarm_tests

@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+namespace deadline_list_tests {
+
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
@@ -99,3 +101,5 @@ TEST_F(deadline_list_test, lets_an_entry_go_while_others_wait) {
 }
 
 }  // namespace
+
+}  // namespace deadline_list_tests

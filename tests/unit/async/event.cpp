@@ -11,6 +11,8 @@
 #include <optional>
 #include <utility>
 
+namespace event_tests {
+
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using chorus::awaitable;
@@ -89,3 +91,5 @@ TEST(event_life, outlives_a_context_with_waiters) {
 }
 
 }  // namespace
+
+}  // namespace event_tests

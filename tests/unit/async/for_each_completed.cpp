@@ -19,6 +19,8 @@
 
 #include "children_support.hpp"
 
+namespace for_each_completed_tests {
+
 namespace {
 
 using namespace chorus_test;
@@ -323,3 +325,5 @@ TEST(for_each_completed, leaves_nothing_behind_when_the_loop_goes) {
     }
     EXPECT_EQ(left, 0);
 }
+
+}  // namespace for_each_completed_tests

@@ -19,6 +19,8 @@
 
 #include "children_support.hpp"
 
+namespace gather_tests {
+
 namespace {
 
 using namespace chorus_test;
@@ -347,3 +349,5 @@ TEST(gather, works_on_a_strand_of_a_thread_pool) {
     for (auto& sum : sums) EXPECT_EQ(sum.get(), 19'900);
     pool.join();
 }
+
+}  // namespace gather_tests

@@ -16,6 +16,8 @@
 #include <thread>
 #include <vector>
 
+namespace loop_monitor_tests {
+
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using chorus::loop_stall;
@@ -167,3 +169,5 @@ TEST(loop_monitor, may_be_destroyed_with_the_context_by_a_coroutine_that_owns_it
 }
 
 }  // namespace
+
+}  // namespace loop_monitor_tests

@@ -19,6 +19,8 @@
 #include <thread>
 #include <vector>
 
+namespace offload_tests {
+
 namespace asio = boost::asio;
 using chorus::awaitable;
 using chorus::offload;
@@ -232,3 +234,5 @@ TEST(offload, races_of_cancellation_and_completion_leave_no_doubt) {
 }
 
 }  // namespace
+
+}  // namespace offload_tests

@@ -14,6 +14,8 @@
 
 #include "children_support.hpp"
 
+namespace race_tests {
+
 namespace {
 
 using namespace chorus_test;
@@ -176,3 +178,5 @@ TEST(race, leaves_nothing_behind_when_the_loop_goes) {
     }
     EXPECT_EQ(left, 0);
 }
+
+}  // namespace race_tests

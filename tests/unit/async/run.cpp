@@ -17,6 +17,8 @@
 #include <thread>
 #include <vector>
 
+namespace run_tests {
+
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using chorus::awaitable;
@@ -176,3 +178,5 @@ TEST(run, can_be_called_again_after_a_signal) {
 }
 
 }  // namespace
+
+}  // namespace run_tests

@@ -18,6 +18,8 @@
 #include <utility>
 #include <vector>
 
+namespace semaphore_tests {
+
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using chorus::awaitable;
@@ -218,3 +220,5 @@ TEST_F(semaphore_test, adds_up_after_cancellations_at_every_moment) {
 }
 
 }  // namespace
+
+}  // namespace semaphore_tests

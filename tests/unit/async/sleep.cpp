@@ -16,6 +16,8 @@
 #include <optional>
 #include <vector>
 
+namespace sleep_tests {
+
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using chorus::awaitable;
@@ -236,3 +238,5 @@ TEST(sleep, now_is_real_without_a_virtual_clock_and_virtual_with_one) {
 }
 
 }  // namespace
+
+}  // namespace sleep_tests

@@ -16,6 +16,8 @@
 
 #include "children_support.hpp"
 
+namespace task_tests {
+
 namespace {
 
 using namespace chorus_test;
@@ -303,3 +305,5 @@ TEST(task, works_on_a_strand_of_a_thread_pool) {
     EXPECT_EQ(first.get() + second.get(), 9'900);
     pool.join();
 }
+
+}  // namespace task_tests

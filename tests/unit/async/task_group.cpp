@@ -14,6 +14,8 @@
 
 #include "children_support.hpp"
 
+namespace task_group_tests {
+
 namespace {
 
 using namespace chorus_test;
@@ -252,3 +254,5 @@ TEST(task_group, leaves_nothing_behind_when_the_loop_goes) {
     }
     EXPECT_EQ(left, 0);
 }
+
+}  // namespace task_group_tests

@@ -16,6 +16,8 @@
 #include <thread>
 #include <vector>
 
+namespace task_name_tests {
+
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using chorus::awaitable;
@@ -103,3 +105,5 @@ TEST(named_executor, keeps_the_loop_at_work_while_its_coroutine_lives) {
 }
 
 }  // namespace
+
+}  // namespace task_name_tests

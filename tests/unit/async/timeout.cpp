@@ -16,6 +16,8 @@
 #include <stdexcept>
 #include <string>
 
+namespace timeout_tests {
+
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using chorus::awaitable;
@@ -205,3 +207,5 @@ TEST(with_timeout, leaves_nothing_behind_in_a_context_that_goes_away) {
 }
 
 }  // namespace
+
+}  // namespace timeout_tests

@@ -20,6 +20,8 @@
 #include <random>
 #include <vector>
 
+namespace timer_service_tests {
+
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using chorus::timer_service;
@@ -287,3 +289,5 @@ TEST(timer_service_on_threads, an_alarm_cleared_on_its_strand_never_fires_after)
 }
 
 }  // namespace
+
+}  // namespace timer_service_tests

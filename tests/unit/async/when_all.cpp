@@ -15,6 +15,8 @@
 
 #include "children_support.hpp"
 
+namespace when_all_tests {
+
 namespace {
 
 using namespace chorus_test;
@@ -189,3 +191,5 @@ TEST(when_all, leaves_nothing_behind_when_the_loop_goes) {
     }
     EXPECT_EQ(left, 0);
 }
+
+}  // namespace when_all_tests

@@ -10,6 +10,8 @@
 
 #include <support/describe.hpp>
 
+namespace chat_accumulator_tests {
+
 namespace {
 
 using namespace chorus;
@@ -407,3 +409,5 @@ TEST(chat_accumulator, numbers_choices_anew_that_share_an_index_or_have_none) {
 }
 
 }  // namespace
+
+}  // namespace chat_accumulator_tests

@@ -8,6 +8,8 @@
 #include <string>
 #include <type_traits>
 
+namespace chat_request_tests {
+
 namespace {
 
 using namespace chorus;
@@ -109,3 +111,5 @@ TEST(message, keeps_roles_that_nobody_knows) {
 }
 
 }  // namespace
+
+}  // namespace chat_request_tests

@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <string>
 
+namespace chat_response_tests {
+
 namespace {
 
 using namespace chorus;
@@ -101,3 +103,5 @@ TEST(answer, becomes_a_message_of_the_next_request) {
 }
 
 }  // namespace
+
+}  // namespace chat_response_tests

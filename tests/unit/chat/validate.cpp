@@ -9,6 +9,8 @@
 #include <string>
 #include <utility>
 
+namespace validate_tests {
+
 namespace {
 
 using namespace chorus;
@@ -246,3 +248,5 @@ TEST(validate, names_the_call_or_result_that_is_wrong) {
 }
 
 }  // namespace
+
+}  // namespace validate_tests

@@ -4,7 +4,7 @@
 
 #include <string>
 
-namespace chorus::http {
+namespace chorus::http::h1_codec_tests {
 namespace {
 
 /// Feeds `text` in pieces of `size` bytes, as a socket would: unused bytes are passed again with the next piece.
@@ -360,4 +360,4 @@ TEST(h1_decode, refuses_a_line_of_a_chunked_body_that_does_not_end) {
 }
 
 }  // namespace
-}  // namespace chorus::http
+}  // namespace chorus::http::h1_codec_tests

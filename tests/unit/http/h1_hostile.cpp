@@ -10,7 +10,7 @@
 
 #include <support/collecting_sink.hpp>
 
-namespace chorus::http {
+namespace chorus::http::h1_hostile_tests {
 namespace {
 
 using testing_support::collecting_sink;
@@ -360,4 +360,4 @@ TEST(h1_hostile, keeps_the_status_of_a_failure_whose_body_is_coded) {
 }
 
 }  // namespace
-}  // namespace chorus::http
+}  // namespace chorus::http::h1_hostile_tests

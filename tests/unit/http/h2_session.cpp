@@ -17,7 +17,7 @@
 
 #include <support/h2_peer.hpp>
 
-namespace chorus::http {
+namespace chorus::http::h2_session_tests {
 namespace {
 
 using testing_support::fields;
@@ -724,5 +724,5 @@ TEST_F(h2_session_test, counts_the_answers_to_its_pings) {
 }
 
 }  // namespace
-}  // namespace chorus::http
+}  // namespace chorus::http::h2_session_tests
 #endif

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace chorus::http {
+namespace chorus::http::headers_tests {
 namespace {
 
 headers three() {
@@ -93,4 +93,4 @@ TEST(headers, refuses_values_that_could_end_the_line) {
 }
 
 }  // namespace
-}  // namespace chorus::http
+}  // namespace chorus::http::headers_tests

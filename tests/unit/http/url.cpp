@@ -4,7 +4,7 @@
 
 #include <string>
 
-namespace chorus::http {
+namespace chorus::http::url_tests {
 namespace {
 
 url parsed(std::string_view text) {
@@ -111,4 +111,4 @@ TEST(url, never_quotes_control_characters) {
 }
 
 }  // namespace
-}  // namespace chorus::http
+}  // namespace chorus::http::url_tests

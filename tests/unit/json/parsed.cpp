@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+namespace parsed_tests {
+
 namespace {
 
 using chorus::json::parsed;
@@ -23,3 +25,5 @@ TEST(parsed, replaces_text_that_is_not_utf8) {
 }
 
 }  // namespace
+
+}  // namespace parsed_tests

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+namespace partial_tests {
+
 namespace {
 
 using namespace chorus;
@@ -304,3 +306,5 @@ TEST(json_partial, agrees_with_the_reader_on_damaged_texts) {
 }
 
 }  // namespace
+
+}  // namespace partial_tests

@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+namespace reader_tests {
+
 namespace {
 
 using namespace chorus;
@@ -383,3 +385,5 @@ TEST(reader, reads_members_whose_names_are_escaped) {
 }
 
 }  // namespace
+
+}  // namespace reader_tests

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+namespace text_tests {
+
 namespace {
 
 using namespace chorus;
@@ -124,3 +126,5 @@ TEST(find_special, tells_ascii_from_other_text_before_the_special_byte_only) {
 }
 
 }  // namespace
+
+}  // namespace text_tests

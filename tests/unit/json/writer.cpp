@@ -10,6 +10,8 @@
 #include <random>
 #include <string>
 
+namespace writer_tests {
+
 namespace {
 
 using namespace chorus;
@@ -92,3 +94,5 @@ TEST(writer, refuses_numbers_that_json_lacks) {
 }
 
 }  // namespace
+
+}  // namespace writer_tests

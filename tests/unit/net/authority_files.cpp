@@ -12,6 +12,8 @@
 
 #include <support/scratch_directory.hpp>
 
+namespace authority_files_tests {
+
 namespace {
 
 using chorus::net::detail::trust_authority_file;
@@ -64,3 +66,5 @@ TEST_F(authority_files, that_are_missing_or_hold_nothing_add_nothing) {
 }
 
 }  // namespace
+
+}  // namespace authority_files_tests

@@ -23,6 +23,8 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+namespace connect_tests {
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -364,3 +366,5 @@ CHORUS_REAL_TIME_TEST(open_stream, can_be_cancelled_in_every_stage) {
 }
 
 }  // namespace
+
+}  // namespace connect_tests

@@ -16,7 +16,7 @@
 #include <optional>
 #include <string>
 
-namespace chorus::net {
+namespace chorus::net::h1_connection_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -365,4 +365,4 @@ CHORUS_TEST(h1_connection, names_the_limit_that_the_response_breaks) {
 }
 
 }  // namespace
-}  // namespace chorus::net
+}  // namespace chorus::net::h1_connection_tests

@@ -20,7 +20,7 @@
 
 #include <support/collecting_sink.hpp>
 
-namespace chorus::net {
+namespace chorus::net::h1_streamed_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -516,4 +516,4 @@ CHORUS_TEST(h1_streamed, gives_all_records_that_are_there_in_one_turn) {
 }
 
 }  // namespace
-}  // namespace chorus::net
+}  // namespace chorus::net::h1_streamed_tests

@@ -15,7 +15,7 @@
 
 #include <support/h2_peer.hpp>
 
-namespace chorus::net {
+namespace chorus::net::h2_connection_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -426,5 +426,5 @@ CHORUS_TEST(h2_connection, says_goodbye_when_it_goes) {
 }
 
 }  // namespace
-}  // namespace chorus::net
+}  // namespace chorus::net::h2_connection_tests
 #endif

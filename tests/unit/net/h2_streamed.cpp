@@ -17,7 +17,7 @@
 #include <support/collecting_sink.hpp>
 #include <support/h2_peer.hpp>
 
-namespace chorus::net {
+namespace chorus::net::h2_streamed_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -508,5 +508,5 @@ CHORUS_TEST(h2_streamed, does_not_limit_the_body) {
 }
 
 }  // namespace
-}  // namespace chorus::net
+}  // namespace chorus::net::h2_streamed_tests
 #endif

@@ -16,7 +16,7 @@
 #include <support/h2_peer.hpp>
 #endif
 
-namespace chorus::net {
+namespace chorus::net::http_transport_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -177,4 +177,4 @@ CHORUS_TEST(http_transport, sends_again_over_http2_what_the_level_allows) {
 #endif
 
 }  // namespace
-}  // namespace chorus::net
+}  // namespace chorus::net::http_transport_tests

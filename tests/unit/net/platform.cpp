@@ -15,6 +15,8 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+namespace platform_tests {
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -132,3 +134,5 @@ TEST(platform, names_the_host_that_has_no_address) {
 }
 
 }  // namespace
+
+}  // namespace platform_tests

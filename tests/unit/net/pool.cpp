@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-namespace chorus::net {
+namespace chorus::net::pool_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -379,4 +379,4 @@ CHORUS_TEST(pool, survives_frames_destroyed_while_they_wait) {
 }
 
 }  // namespace
-}  // namespace chorus::net
+}  // namespace chorus::net::pool_tests

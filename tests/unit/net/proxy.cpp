@@ -14,6 +14,8 @@
 
 #include "unit/net/loopback.hpp"
 
+namespace proxy_tests {
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -364,3 +366,5 @@ CHORUS_REAL_TIME_TEST(http_transport_by_proxy, refuses_a_malformed_proxy_before_
 }
 
 }  // namespace
+
+}  // namespace proxy_tests

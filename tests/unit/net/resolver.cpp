@@ -18,6 +18,8 @@
 #include <string>
 #include <vector>
 
+namespace resolver_tests {
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -323,3 +325,5 @@ TEST(address_cache, remembers_nothing_without_a_time_to_live) {
 }
 
 }  // namespace
+
+}  // namespace resolver_tests

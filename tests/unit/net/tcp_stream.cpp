@@ -10,6 +10,8 @@
 
 #include "unit/net/loopback.hpp"
 
+namespace tcp_stream_tests {
+
 namespace {
 
 using namespace loopback;
@@ -99,3 +101,5 @@ CHORUS_REAL_TIME_TEST(tcp_stream, is_idle_and_open_until_the_server_talks_or_clo
 }
 
 }  // namespace
+
+}  // namespace tcp_stream_tests

@@ -13,6 +13,8 @@
 
 #include "unit/net/loopback.hpp"
 
+namespace tls_certificates_tests {
+
 namespace {
 
 using namespace loopback;
@@ -210,3 +212,5 @@ CHORUS_REAL_TIME_TEST(tls_goodbye, is_missed_only_where_the_message_does_not_say
 }
 
 }  // namespace
+
+}  // namespace tls_certificates_tests

@@ -18,6 +18,8 @@
 #include <support/scratch_directory.hpp>
 #include <unistd.h>
 
+namespace tls_context_tests {
+
 namespace {
 
 using namespace loopback;
@@ -284,3 +286,5 @@ TEST(tls_session_cache, drops_the_oldest_beyond_its_capacity) {
 }
 
 }  // namespace
+
+}  // namespace tls_context_tests

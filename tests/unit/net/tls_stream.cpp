@@ -19,6 +19,8 @@
 
 #include "unit/net/loopback.hpp"
 
+namespace tls_stream_tests {
+
 namespace {
 
 using namespace loopback;
@@ -504,3 +506,5 @@ CHORUS_REAL_TIME_TEST(tls_stream, is_not_confused_by_errors_that_others_left_in_
 }
 
 }  // namespace
+
+}  // namespace tls_stream_tests

@@ -5,7 +5,7 @@
 
 #include <string>
 
-namespace chorus {
+namespace chorus::error_type_tests {
 namespace {
 
 TEST(error_type, names_every_code_and_finds_it_by_its_name) {
@@ -34,4 +34,4 @@ TEST(error_type, has_few_names_for_what_other_libraries_say) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::error_type_tests

@@ -8,7 +8,7 @@
 #include <random>
 #include <vector>
 
-namespace chorus {
+namespace chorus::latency_histogram_tests {
 namespace {
 
 using std::chrono::nanoseconds;
@@ -108,4 +108,4 @@ TEST(latency_histogram, adding_is_as_if_one_had_counted_it_all) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::latency_histogram_tests

@@ -9,7 +9,7 @@
 
 #include <support/allocation_count.hpp>
 
-namespace chorus {
+namespace chorus::metrics_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -238,4 +238,4 @@ TEST(metrics, are_written_as_json) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::metrics_tests

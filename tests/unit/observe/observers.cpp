@@ -5,7 +5,7 @@
 #include <memory>
 #include <string>
 
-namespace chorus {
+namespace chorus::observers_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -70,4 +70,4 @@ TEST(observer, events_have_names) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::observers_tests

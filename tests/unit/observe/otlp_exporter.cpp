@@ -10,7 +10,7 @@
 #include <set>
 #include <string>
 
-namespace chorus {
+namespace chorus::otlp_exporter_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -217,4 +217,4 @@ CHORUS_TEST(otlp_exporter, exports_again_and_again_until_it_is_cancelled) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::otlp_exporter_tests

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace chorus {
+namespace chorus::spans_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -132,4 +132,4 @@ TEST(spans, providers_have_the_names_of_the_conventions) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::spans_tests

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-namespace chorus {
+namespace chorus::text_logger_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -219,4 +219,4 @@ TEST_F(log_test, the_environment_sets_the_level_only_where_it_is_asked) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::text_logger_tests

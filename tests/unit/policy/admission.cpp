@@ -8,7 +8,7 @@
 #include <random>
 #include <vector>
 
-namespace chorus::policy {
+namespace chorus::policy::admission_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -246,4 +246,4 @@ TEST_F(admission_test, keeps_its_counts_over_any_history) {
 }
 
 }  // namespace
-}  // namespace chorus::policy
+}  // namespace chorus::policy::admission_tests

@@ -11,7 +11,7 @@
 #include <random>
 #include <vector>
 
-namespace chorus::policy {
+namespace chorus::policy::admission_simulated_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -361,4 +361,4 @@ TEST(admission_simulated, a_limit_shared_with_somebody_else_is_followed_by_the_h
 }
 
 }  // namespace
-}  // namespace chorus::policy
+}  // namespace chorus::policy::admission_simulated_tests

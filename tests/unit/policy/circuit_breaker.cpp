@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-namespace chorus::policy {
+namespace chorus::policy::circuit_breaker_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -289,4 +289,4 @@ TEST(circuit_breaker, keeps_its_promises_over_random_histories) {
 }
 
 }  // namespace
-}  // namespace chorus::policy
+}  // namespace chorus::policy::circuit_breaker_tests

@@ -5,7 +5,7 @@
 
 #include <chrono>
 
-namespace chorus::policy {
+namespace chorus::policy::concurrency_limit_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -95,4 +95,4 @@ TEST(concurrency_limit, makes_sense_of_senseless_options) {
 }
 
 }  // namespace
-}  // namespace chorus::policy
+}  // namespace chorus::policy::concurrency_limit_tests

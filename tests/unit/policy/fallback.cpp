@@ -6,7 +6,7 @@
 
 #include <set>
 
-namespace chorus::policy {
+namespace chorus::policy::fallback_tests {
 namespace {
 
 TEST(fallback_rule, moves_on_after_what_is_wrong_with_the_route_alone) {
@@ -32,4 +32,4 @@ TEST(fallback_rule, knows_the_codes_of_asio) {
 }
 
 }  // namespace
-}  // namespace chorus::policy
+}  // namespace chorus::policy::fallback_tests

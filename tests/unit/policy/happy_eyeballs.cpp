@@ -6,6 +6,8 @@
 
 #include <vector>
 
+namespace happy_eyeballs_tests {
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -103,3 +105,5 @@ TEST(happy_eyeballs, has_nothing_to_try_without_addresses) {
 }
 
 }  // namespace
+
+}  // namespace happy_eyeballs_tests

@@ -6,6 +6,8 @@
 #include <chrono>
 #include <optional>
 
+namespace header_values_tests {
+
 namespace {
 
 using namespace chorus;
@@ -120,3 +122,5 @@ TEST(retry_after, ignores_what_it_cannot_read) {
 }
 
 }  // namespace
+
+}  // namespace header_values_tests

@@ -8,7 +8,7 @@
 #include <optional>
 #include <utility>
 
-namespace chorus::policy {
+namespace chorus::policy::hedging_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -140,4 +140,4 @@ TEST(hedging, follows_what_may_pass_with_time_but_presses_no_server_that_asks_fo
 }
 
 }  // namespace
-}  // namespace chorus::policy
+}  // namespace chorus::policy::hedging_tests

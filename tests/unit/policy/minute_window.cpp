@@ -5,7 +5,7 @@
 
 #include <chrono>
 
-namespace chorus::policy {
+namespace chorus::policy::minute_window_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -76,4 +76,4 @@ TEST(minute_window, bears_a_jump_of_years) {
 }
 
 }  // namespace
-}  // namespace chorus::policy
+}  // namespace chorus::policy::minute_window_tests

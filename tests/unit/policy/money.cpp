@@ -6,7 +6,7 @@
 #include <limits>
 #include <utility>
 
-namespace chorus::policy {
+namespace chorus::policy::money_tests {
 namespace {
 
 TEST(money, is_exact_where_floating_numbers_are_not) {
@@ -45,4 +45,4 @@ TEST(money, shows_cents_and_what_is_smaller_only_where_it_is) {
 }
 
 }  // namespace
-}  // namespace chorus::policy
+}  // namespace chorus::policy::money_tests

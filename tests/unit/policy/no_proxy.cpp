@@ -5,6 +5,8 @@
 
 #include <string>
 
+namespace no_proxy_tests {
+
 namespace {
 
 using chorus::http::origin;
@@ -115,3 +117,5 @@ TEST(is_loopback, knows_the_names_and_addresses_of_this_machine) {
 }
 
 }  // namespace
+
+}  // namespace no_proxy_tests

@@ -7,7 +7,7 @@
 #include <random>
 #include <set>
 
-namespace chorus::policy {
+namespace chorus::policy::pool_ledger_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -567,4 +567,4 @@ TEST_F(pool_ledger_test, adds_up_after_any_sequence_of_events) {
 }
 
 }  // namespace
-}  // namespace chorus::policy
+}  // namespace chorus::policy::pool_ledger_tests

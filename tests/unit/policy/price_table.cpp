@@ -7,7 +7,7 @@
 #include <limits>
 #include <utility>
 
-namespace chorus::policy {
+namespace chorus::policy::price_table_tests {
 namespace {
 
 token_prices priced(double input) {
@@ -107,4 +107,4 @@ TEST(cost_of, stays_at_the_end_of_the_range) {
 }
 
 }  // namespace
-}  // namespace chorus::policy
+}  // namespace chorus::policy::price_table_tests

@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+namespace proxy_handshake_tests {
+
 namespace {
 
 using namespace std::string_literals;
@@ -229,3 +231,5 @@ TEST(socks5_handshake, refuses_what_is_no_socks5) {
 }
 
 }  // namespace
+
+}  // namespace proxy_handshake_tests

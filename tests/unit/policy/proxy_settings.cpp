@@ -8,6 +8,8 @@
 #include <map>
 #include <string>
 
+namespace proxy_settings_tests {
+
 namespace {
 
 using chorus::errc;
@@ -190,3 +192,5 @@ TEST(proxy_settings, name_what_is_malformed_where_it_is_needed) {
 }
 
 }  // namespace
+
+}  // namespace proxy_settings_tests

@@ -5,6 +5,8 @@
 
 #include <chrono>
 
+namespace rate_limit_headers_tests {
+
 namespace {
 
 using namespace chorus;
@@ -115,3 +117,5 @@ TEST(parse_rate_limits, takes_a_negative_number_for_none) {
 }
 
 }  // namespace
+
+}  // namespace rate_limit_headers_tests

@@ -8,7 +8,7 @@
 #include <optional>
 #include <vector>
 
-namespace chorus::policy {
+namespace chorus::policy::rate_limiter_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -384,4 +384,4 @@ TEST(rate_limiter, forecasts_for_a_call_behind_others) {
 }
 
 }  // namespace
-}  // namespace chorus::policy
+}  // namespace chorus::policy::rate_limiter_tests

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-namespace chorus::policy {
+namespace chorus::policy::replay_limits_tests {
 namespace {
 
 using http::replay_level;
@@ -77,4 +77,4 @@ TEST(replay_limits, mends_nothing_else) {
 }
 
 }  // namespace
-}  // namespace chorus::policy
+}  // namespace chorus::policy::replay_limits_tests

@@ -8,7 +8,7 @@
 #include <random>
 #include <utility>
 
-namespace chorus::policy {
+namespace chorus::policy::retry_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -384,4 +384,4 @@ TEST(retry, keeps_its_promises_whatever_fails) {
 }
 
 }  // namespace
-}  // namespace chorus::policy
+}  // namespace chorus::policy::retry_tests

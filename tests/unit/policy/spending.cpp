@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace chorus::policy {
+namespace chorus::policy::spending_tests {
 namespace {
 
 /// A token of `m` costs a millionth of a dollar as input and two as output.
@@ -230,4 +230,4 @@ TEST(spending, never_passes_a_limit_while_estimates_are_not_too_low) {
 }
 
 }  // namespace
-}  // namespace chorus::policy
+}  // namespace chorus::policy::spending_tests

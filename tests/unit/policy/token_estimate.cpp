@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace chorus::policy {
+namespace chorus::policy::token_estimate_tests {
 namespace {
 
 std::string bytes(std::size_t count) {
@@ -97,4 +97,4 @@ TEST(token_estimate, takes_the_most_that_the_answer_may_have) {
 }
 
 }  // namespace
-}  // namespace chorus::policy
+}  // namespace chorus::policy::token_estimate_tests

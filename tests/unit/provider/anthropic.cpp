@@ -9,6 +9,8 @@
 #include <string>
 #include <string_view>
 
+namespace anthropic_tests {
+
 namespace {
 
 using namespace chorus;
@@ -241,3 +243,5 @@ TEST(anthropic, converts_to_a_provider_and_decodes) {
 }
 
 }  // namespace
+
+}  // namespace anthropic_tests

@@ -11,6 +11,8 @@
 #include <string_view>
 #include <utility>
 
+namespace anthropic_decode_tests {
+
 namespace {
 
 using namespace chorus;
@@ -268,3 +270,5 @@ TEST(anthropic_decode_count_tokens, reads_the_count) {
 }
 
 }  // namespace
+
+}  // namespace anthropic_decode_tests

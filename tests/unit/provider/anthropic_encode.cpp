@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+namespace anthropic_encode_tests {
+
 namespace {
 
 using namespace chorus;
@@ -446,3 +448,5 @@ TEST(anthropic_encode_count_tokens, writes_only_what_fills_the_context) {
 }
 
 }  // namespace
+
+}  // namespace anthropic_encode_tests

@@ -18,6 +18,8 @@
 #include <variant>
 #include <vector>
 
+namespace anthropic_stream_tests {
+
 namespace {
 
 using namespace chorus;
@@ -640,3 +642,5 @@ TEST(anthropic_stream, survives_any_bytes) {
 }
 
 }  // namespace
+
+}  // namespace anthropic_stream_tests

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+namespace azure_tests {
+
 namespace {
 
 using namespace chorus;
@@ -188,3 +190,5 @@ TEST(azure, is_named_and_decodes_with_its_filter_results) {
 }
 
 }  // namespace
+
+}  // namespace azure_tests

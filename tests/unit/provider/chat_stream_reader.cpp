@@ -14,7 +14,7 @@
 
 #include "support/openai_stream.hpp"
 
-namespace chorus {
+namespace chorus::chat_stream_reader_tests {
 namespace {
 
 using testing::openai_end;
@@ -238,4 +238,4 @@ TEST(chat_stream_reader, says_how_long_the_answer_took_and_who_gave_it) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::chat_stream_reader_tests

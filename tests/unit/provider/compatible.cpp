@@ -9,6 +9,8 @@
 #include <string_view>
 #include <vector>
 
+namespace compatible_tests {
+
 namespace {
 
 using namespace chorus;
@@ -267,3 +269,5 @@ TEST(compatible_presets, llama_cpp_gets_the_schema_beside_its_type) {
 }
 
 }  // namespace
+
+}  // namespace compatible_tests

@@ -8,6 +8,8 @@
 #include <string>
 #include <utility>
 
+namespace error_response_tests {
+
 namespace {
 
 using namespace chorus;
@@ -171,3 +173,5 @@ TEST(decode_error, survives_every_prefix_of_a_body) {
 }
 
 }  // namespace
+
+}  // namespace error_response_tests

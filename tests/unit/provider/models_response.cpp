@@ -7,6 +7,8 @@
 #include <chrono>
 #include <string>
 
+namespace models_response_tests {
+
 namespace {
 
 using namespace chorus;
@@ -105,3 +107,5 @@ TEST(decode_model, needs_an_id) {
 }
 
 }  // namespace
+
+}  // namespace models_response_tests

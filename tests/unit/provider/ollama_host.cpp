@@ -6,6 +6,8 @@
 
 #include <string_view>
 
+namespace ollama_host_tests {
+
 namespace {
 
 using chorus::detail::ollama_base_url;
@@ -66,3 +68,5 @@ TEST(ollama_host, gives_a_url_that_is_refused_for_a_scheme_that_is_none) {
 }
 
 }  // namespace
+
+}  // namespace ollama_host_tests

@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+namespace openai_tests {
+
 namespace {
 
 using namespace chorus;
@@ -276,3 +278,5 @@ TEST(openai, hides_its_secrets_in_the_errors_of_a_stream) {
 }
 
 }  // namespace
+
+}  // namespace openai_tests

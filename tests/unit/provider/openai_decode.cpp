@@ -7,6 +7,8 @@
 #include <chrono>
 #include <string>
 
+namespace openai_decode_tests {
+
 namespace {
 
 using namespace chorus;
@@ -313,3 +315,5 @@ TEST(decode_chat, reads_limits_from_the_headers) {
 }
 
 }  // namespace
+
+}  // namespace openai_decode_tests

@@ -13,6 +13,8 @@
 #include <string_view>
 #include <vector>
 
+namespace openai_embeddings_tests {
+
 namespace {
 
 using namespace chorus;
@@ -226,3 +228,5 @@ TEST(decode_embeddings, gives_the_errors_of_the_server) {
 }
 
 }  // namespace
+
+}  // namespace openai_embeddings_tests

@@ -8,6 +8,8 @@
 #include <string>
 #include <utility>
 
+namespace openai_encode_tests {
+
 namespace {
 
 using namespace chorus;
@@ -416,3 +418,5 @@ TEST(encode_chat, uses_the_words_of_the_server) {
 }
 
 }  // namespace
+
+}  // namespace openai_encode_tests

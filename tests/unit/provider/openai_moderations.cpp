@@ -6,6 +6,8 @@
 
 #include <string>
 
+namespace openai_moderations_tests {
+
 namespace {
 
 using namespace chorus;
@@ -108,3 +110,5 @@ TEST(decode_moderation, gives_the_errors_of_the_server) {
 }
 
 }  // namespace
+
+}  // namespace openai_moderations_tests

@@ -5,6 +5,8 @@
 
 #include <string>
 
+namespace openai_quirks_tests {
+
 namespace {
 
 using namespace chorus;
@@ -59,3 +61,5 @@ TEST(openai_quirks, chain_on_objects_and_on_temporaries) {
 }
 
 }  // namespace
+
+}  // namespace openai_quirks_tests

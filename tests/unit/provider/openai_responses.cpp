@@ -7,6 +7,8 @@
 #include <memory>
 #include <string>
 
+namespace openai_responses_tests {
+
 namespace {
 
 using namespace chorus;
@@ -108,3 +110,5 @@ TEST(openai_responses, tells_no_key_in_errors) {
 }
 
 }  // namespace
+
+}  // namespace openai_responses_tests

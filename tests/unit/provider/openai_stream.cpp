@@ -15,6 +15,8 @@
 
 #include <support/describe.hpp>
 
+namespace openai_stream_tests {
+
 namespace {
 
 using namespace chorus;
@@ -636,3 +638,5 @@ TEST(openai_stream, says_what_it_cannot_understand) {
 }
 
 }  // namespace
+
+}  // namespace openai_stream_tests

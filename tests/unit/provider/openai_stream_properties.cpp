@@ -20,6 +20,8 @@
 
 #include <support/describe.hpp>
 
+namespace openai_stream_properties_tests {
+
 namespace {
 
 using namespace chorus;
@@ -450,3 +452,5 @@ TEST(openai_stream_properties, no_bytes_break_it) {
 }
 
 }  // namespace
+
+}  // namespace openai_stream_properties_tests

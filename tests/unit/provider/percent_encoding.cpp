@@ -5,6 +5,8 @@
 
 #include <string>
 
+namespace percent_encoding_tests {
+
 namespace {
 
 using namespace chorus::detail;
@@ -27,3 +29,5 @@ TEST(percent_encoding, begins_or_continues_a_query) {
 }
 
 }  // namespace
+
+}  // namespace percent_encoding_tests

@@ -5,6 +5,8 @@
 
 #include <string>
 
+namespace provider_tests {
+
 namespace {
 
 using namespace chorus;
@@ -48,3 +50,5 @@ TEST(provider, refuses_answers_to_what_it_cannot_ask) {
 }
 
 }  // namespace
+
+}  // namespace provider_tests

@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+namespace responses_decode_tests {
+
 namespace {
 
 using namespace chorus;
@@ -238,3 +240,5 @@ TEST(responses_decode_chat, tells_errors_from_answers) {
 }
 
 }  // namespace
+
+}  // namespace responses_decode_tests

@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+namespace responses_encode_tests {
+
 namespace {
 
 using namespace chorus;
@@ -306,3 +308,5 @@ TEST(responses_encode_chat, passes_what_asks_for_nothing_special) {
 }
 
 }  // namespace
+
+}  // namespace responses_encode_tests

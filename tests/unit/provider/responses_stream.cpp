@@ -18,6 +18,8 @@
 
 #include <support/describe.hpp>
 
+namespace responses_stream_tests {
+
 namespace {
 
 using namespace chorus;
@@ -543,3 +545,5 @@ TEST(responses_stream, a_stream_that_is_cut_off_never_passes_for_a_whole_one) {
 }
 
 }  // namespace
+
+}  // namespace responses_stream_tests

@@ -19,7 +19,7 @@
 #include "scripted_server.hpp"
 #include "support/openai_stream.hpp"
 
-namespace chorus {
+namespace chorus::fallback_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -308,4 +308,4 @@ CHORUS_TEST(fallback, drops_a_stream_that_is_cancelled_before_its_first_content)
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::fallback_tests

@@ -22,7 +22,7 @@
 
 #include "scripted_server.hpp"
 
-namespace chorus {
+namespace chorus::hedged_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -304,4 +304,4 @@ TEST(hedged, leaves_nothing_behind_when_its_loop_goes_away) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::hedged_tests

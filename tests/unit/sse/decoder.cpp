@@ -11,6 +11,8 @@
 #include <string_view>
 #include <vector>
 
+namespace decoder_tests {
+
 namespace {
 
 using namespace chorus;
@@ -329,3 +331,5 @@ TEST(sse_decoder, limits_the_size_of_an_event_however_it_grows) {
 }
 
 }  // namespace
+
+}  // namespace decoder_tests

@@ -16,7 +16,7 @@
 
 #include "types.hpp"
 
-namespace chorus {
+namespace chorus::complete_as_tests {
 namespace {
 
 using testing::fake_transport;
@@ -319,4 +319,4 @@ TEST(answer_as, reads_a_value_that_holds_no_copies) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::complete_as_tests

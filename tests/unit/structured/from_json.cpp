@@ -14,6 +14,8 @@
 
 #include "types.hpp"
 
+namespace from_json_tests {
+
 namespace {
 
 using namespace chorus;
@@ -294,3 +296,5 @@ TEST(to_json, writes_what_from_json_reads) {
 }
 
 }  // namespace
+
+}  // namespace from_json_tests

@@ -12,6 +12,8 @@
 
 #include "types.hpp"
 
+namespace schema_tests {
+
 namespace {
 
 using namespace chorus;
@@ -155,3 +157,5 @@ TEST(response_format_of, is_not_strict_where_there_is_a_map) {
 }
 
 }  // namespace
+
+}  // namespace schema_tests

@@ -16,7 +16,7 @@
 #include "support/openai_stream.hpp"
 #include "types.hpp"
 
-namespace chorus {
+namespace chorus::stream_as_tests {
 namespace {
 
 using testing::fake_transport;
@@ -182,4 +182,4 @@ CHORUS_TEST(stream_as, ends_a_stream_that_was_cut_off_with_an_error) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::stream_as_tests

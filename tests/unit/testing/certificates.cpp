@@ -10,6 +10,8 @@
 #include <memory>
 #include <string>
 
+namespace certificates_tests {
+
 namespace {
 
 using chorus::testing::certificate_authority;
@@ -103,3 +105,5 @@ TEST(certificate, comes_with_the_key_that_belongs_to_it) {
 }
 
 }  // namespace
+
+}  // namespace certificates_tests

@@ -10,7 +10,7 @@
 
 #include <support/collecting_sink.hpp>
 
-namespace chorus::testing {
+namespace chorus::testing::fake_transport_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -123,4 +123,4 @@ CHORUS_TEST(fake_transport, remembers_who_left_early_even_when_it_is_gone) {
 }
 
 }  // namespace
-}  // namespace chorus::testing
+}  // namespace chorus::testing::fake_transport_tests

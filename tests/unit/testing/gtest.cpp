@@ -12,6 +12,8 @@
 #include <memory>
 #include <stdexcept>
 
+namespace gtest_tests {
+
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using chorus::awaitable;
@@ -187,3 +189,5 @@ TEST(coroutine_test, destroys_what_still_runs_when_the_body_has_ended) {
 }
 
 }  // namespace
+
+}  // namespace gtest_tests

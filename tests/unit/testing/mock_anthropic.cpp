@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+namespace mock_anthropic_tests {
+
 namespace {
 
 using namespace chorus::testing;
@@ -186,3 +188,5 @@ TEST(mock_anthropic, knows_no_other_path_and_no_other_method) {
 }
 
 }  // namespace
+
+}  // namespace mock_anthropic_tests

@@ -9,6 +9,8 @@
 #include <utility>
 #include <vector>
 
+namespace mock_embeddings_tests {
+
 namespace {
 
 using namespace chorus::testing;
@@ -124,3 +126,5 @@ TEST(mock_embeddings, refuses_what_openai_refuses) {
 }
 
 }  // namespace
+
+}  // namespace mock_embeddings_tests

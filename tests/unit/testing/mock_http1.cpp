@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+namespace mock_http1_tests {
+
 namespace {
 
 using namespace chorus::testing;
@@ -175,3 +177,5 @@ TEST(mock_http1, raw_bytes_are_sent_as_they_are) {
 }
 
 }  // namespace
+
+}  // namespace mock_http1_tests

@@ -25,6 +25,8 @@
 #include "mock_http2_client.hpp"
 #include "mock_server_client.hpp"
 
+namespace mock_http2_tests {
+
 namespace {
 
 using namespace chorus::testing;
@@ -474,3 +476,5 @@ TEST(mock_http2, needs_a_build_that_has_it) {
 }  // namespace
 
 #endif
+
+}  // namespace mock_http2_tests

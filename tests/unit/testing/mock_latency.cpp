@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <vector>
 
+namespace mock_latency_tests {
+
 namespace {
 
 using namespace std::chrono_literals;
@@ -62,3 +64,5 @@ TEST(mock_latency, repeats_with_the_same_seed_and_differs_with_another) {
 }
 
 }  // namespace
+
+}  // namespace mock_latency_tests

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+namespace mock_message_tests {
+
 namespace {
 
 using namespace chorus::testing;
@@ -64,3 +66,5 @@ TEST(mock_message, a_stream_without_source_streams_nothing) {
 }
 
 }  // namespace
+
+}  // namespace mock_message_tests

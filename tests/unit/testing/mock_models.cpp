@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+namespace mock_models_tests {
+
 namespace {
 
 using namespace chorus::testing;
@@ -86,3 +88,5 @@ TEST(mock_models, describes_one_by_its_id) {
 }
 
 }  // namespace
+
+}  // namespace mock_models_tests

@@ -6,6 +6,8 @@
 #include <string>
 #include <utility>
 
+namespace mock_moderations_tests {
+
 namespace {
 
 using namespace chorus::testing;
@@ -63,3 +65,5 @@ TEST(mock_moderations, refuses_a_body_without_input) {
 }
 
 }  // namespace
+
+}  // namespace mock_moderations_tests

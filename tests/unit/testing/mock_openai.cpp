@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+namespace mock_openai_tests {
+
 namespace {
 
 using namespace chorus::testing;
@@ -282,3 +284,5 @@ TEST(mock_openai, an_error_body_has_null_for_what_is_not_known) {
 }
 
 }  // namespace
+
+}  // namespace mock_openai_tests

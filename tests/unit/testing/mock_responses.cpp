@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+namespace mock_responses_tests {
+
 namespace {
 
 using namespace chorus::testing;
@@ -167,3 +169,5 @@ TEST(mock_responses, a_script_answers_in_the_format_of_the_path) {
 }
 
 }  // namespace
+
+}  // namespace mock_responses_tests

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+namespace mock_script_tests {
+
 namespace {
 
 using namespace chorus::testing;
@@ -322,3 +324,5 @@ TEST(mock_script, answers_texts_and_errors_in_the_format_of_the_path) {
 }
 
 }  // namespace
+
+}  // namespace mock_script_tests

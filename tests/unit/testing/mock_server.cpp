@@ -13,6 +13,8 @@
 
 #include "mock_server_client.hpp"
 
+namespace mock_server_tests {
+
 namespace {
 
 using namespace chorus::testing;
@@ -367,3 +369,5 @@ CHORUS_TEST(mock_server, a_callback_that_throws_is_a_problem_and_closes_only_its
 }
 
 }  // namespace
+
+}  // namespace mock_server_tests

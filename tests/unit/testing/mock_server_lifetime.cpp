@@ -14,6 +14,8 @@
 
 #include "mock_server_client.hpp"
 
+namespace mock_server_lifetime_tests {
+
 namespace {
 
 using namespace chorus::testing;
@@ -103,3 +105,5 @@ TEST(mock_server_lifetime, may_be_destroyed_at_any_moment) {
 }
 
 }  // namespace
+
+}  // namespace mock_server_lifetime_tests

@@ -12,6 +12,8 @@
 
 #include "mock_server_client.hpp"
 
+namespace mock_server_thread_tests {
+
 namespace {
 
 using namespace chorus::testing;
@@ -58,3 +60,5 @@ TEST(mock_server_thread, a_step_that_was_not_reached_fails_the_test_that_owns_it
 }
 
 }  // namespace
+
+}  // namespace mock_server_thread_tests

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+namespace mock_service_tests {
+
 namespace {
 
 using namespace chorus::testing;
@@ -173,3 +175,5 @@ TEST(mock_service, counts_the_streams_that_are_open) {
 }
 
 }  // namespace
+
+}  // namespace mock_service_tests

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+namespace mock_stream_tests {
+
 namespace {
 
 using namespace chorus::testing;
@@ -137,3 +139,5 @@ TEST(mock_stream, gives_back_the_memory_of_a_large_record) {
 }
 
 }  // namespace
+
+}  // namespace mock_stream_tests

@@ -25,6 +25,8 @@
 #include "mock_http2_client.hpp"
 #endif
 
+namespace mock_streaming_tests {
+
 namespace {
 
 using namespace chorus::testing;
@@ -653,3 +655,5 @@ CHORUS_TEST(mock_streaming_http2, an_exception_in_a_source_is_a_problem_and_ends
 #endif
 
 }  // namespace
+
+}  // namespace mock_streaming_tests

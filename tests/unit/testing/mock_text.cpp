@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+namespace mock_text_tests {
+
 namespace {
 
 using namespace chorus::testing;
@@ -70,3 +72,5 @@ TEST(mock_text, hands_out_a_character_where_none_fits) {
 }
 
 }  // namespace
+
+}  // namespace mock_text_tests

@@ -6,6 +6,8 @@
 
 #include <string>
 
+namespace problem_reporter_tests {
+
 namespace {
 
 using namespace chorus::testing;
@@ -24,3 +26,5 @@ TEST(problem_reporter, can_be_replaced_and_put_back) {
 }
 
 }  // namespace
+
+}  // namespace problem_reporter_tests

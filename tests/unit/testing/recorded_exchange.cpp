@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-namespace chorus::testing {
+namespace chorus::testing::recorded_exchange_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -218,4 +218,4 @@ TEST(secret_striker, striking_twice_is_striking_once) {
 }
 
 }  // namespace
-}  // namespace chorus::testing
+}  // namespace chorus::testing::recorded_exchange_tests

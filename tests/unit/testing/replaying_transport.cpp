@@ -19,7 +19,7 @@
 #include <support/collecting_sink.hpp>
 #include <support/scratch_directory.hpp>
 
-namespace chorus::testing {
+namespace chorus::testing::replaying_transport_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -449,4 +449,4 @@ CHORUS_TEST(replaying_transport, refuses_recordings_that_are_none) {
 }
 
 }  // namespace
-}  // namespace chorus::testing
+}  // namespace chorus::testing::replaying_transport_tests

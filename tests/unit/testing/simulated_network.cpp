@@ -14,7 +14,7 @@
 #include <string>
 #include <string_view>
 
-namespace chorus::testing {
+namespace chorus::testing::simulated_network_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -191,4 +191,4 @@ CHORUS_TEST(simulated_network, carries_a_client_and_its_failures_to_connect) {
 }
 
 }  // namespace
-}  // namespace chorus::testing
+}  // namespace chorus::testing::simulated_network_tests

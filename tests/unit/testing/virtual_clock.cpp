@@ -16,6 +16,8 @@
 #include <string>
 #include <vector>
 
+namespace virtual_clock_tests {
+
 namespace asio = boost::asio;
 using namespace std::chrono_literals;
 using chorus::awaitable;
@@ -160,3 +162,5 @@ TEST(virtual_clock_life, hands_pending_deadlines_back_to_real_time) {
 }
 
 }  // namespace
+
+}  // namespace virtual_clock_tests

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-namespace chorus {
+namespace chorus::argument_check_tests {
 namespace {
 
 using ::testing::ElementsAre;
@@ -178,4 +178,4 @@ TEST(argument_check, shortens_what_is_long) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::argument_check_tests

@@ -19,7 +19,7 @@
 
 #include "scripted_model.hpp"
 
-namespace chorus {
+namespace chorus::run_calls_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -244,4 +244,4 @@ CHORUS_TEST(run_calls, an_exception_of_the_observer_comes_out) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::run_calls_tests

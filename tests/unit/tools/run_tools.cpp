@@ -17,7 +17,7 @@
 
 #include "scripted_model.hpp"
 
-namespace chorus {
+namespace chorus::run_tools_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -382,4 +382,4 @@ CHORUS_TEST(run_tools, gives_a_custom_tool_its_text_and_answers_it) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::run_tools_tests

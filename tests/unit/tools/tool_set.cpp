@@ -19,7 +19,7 @@
 
 #include "scripted_model.hpp"
 
-namespace chorus {
+namespace chorus::tool_set_tests {
 namespace {
 
 using sample::call;
@@ -235,4 +235,4 @@ TEST(tool_set, refuses_what_cannot_work) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::tool_set_tests

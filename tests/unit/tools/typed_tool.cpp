@@ -16,7 +16,7 @@
 
 #include "scripted_model.hpp"
 
-namespace chorus {
+namespace chorus::typed_tool_tests {
 namespace {
 
 using json = nlohmann::json;
@@ -128,4 +128,4 @@ CHORUS_TEST(typed_tool, tells_the_model_what_does_not_fit) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::typed_tool_tests

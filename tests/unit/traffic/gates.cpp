@@ -20,7 +20,7 @@
 #include <utility>
 #include <vector>
 
-namespace chorus {
+namespace chorus::gates_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -268,4 +268,4 @@ CHORUS_TEST(traffic_control, lowers_its_concurrency_when_first_bytes_come_late_a
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::gates_tests

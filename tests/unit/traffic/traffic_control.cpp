@@ -14,7 +14,7 @@
 #include <string>
 #include <vector>
 
-namespace chorus {
+namespace chorus::traffic_control_tests {
 namespace {
 
 using namespace std::chrono_literals;
@@ -421,4 +421,4 @@ TEST(outcome_of, reads_an_error) {
 }
 
 }  // namespace
-}  // namespace chorus
+}  // namespace chorus::traffic_control_tests
