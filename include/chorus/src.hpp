@@ -58,6 +58,7 @@
 #include <chorus/impl/net/pool.ipp>
 #include <chorus/impl/net/proxy.ipp>
 #include <chorus/impl/net/resolver.ipp>
+#include <chorus/impl/net/signals.ipp>
 #include <chorus/impl/net/tcp_stream.ipp>
 #include <chorus/impl/net/tls_context.ipp>
 #include <chorus/impl/net/tls_stream.ipp>

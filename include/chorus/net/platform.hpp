@@ -1,4 +1,5 @@
-// The only place that knows POSIX and Linux: a port to another system rewrites this header's body and nothing else.
+// The only place that knows POSIX and Linux, with signals.hpp: a port to another system rewrites their bodies and nothing
+// else.
 #pragma once
 
 #include <chorus/config.hpp>

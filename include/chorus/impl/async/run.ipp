@@ -4,6 +4,7 @@
 #include <chorus/async/run.hpp>
 #include <chorus/error.hpp>
 #include <chorus/impl/async/children.ipp>
+#include <chorus/net/signals.hpp>
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
@@ -15,16 +16,6 @@
 #include <utility>
 
 namespace chorus::detail {
-
-// From the first delivery on the signal has its default action, without the help of a loop that may be blocked.
-CHORUS_DECL void reset_on_delivery([[maybe_unused]] int number) {
-#ifdef SA_RESETHAND
-    struct sigaction action = {};
-    if (::sigaction(number, nullptr, &action) != 0) return;
-    action.sa_flags |= static_cast<int>(SA_RESETHAND);
-    ::sigaction(number, &action, nullptr);
-#endif
-}
 
 struct loop_place {
     std::optional<asio::io_context> loop{std::in_place, 1};
@@ -67,7 +58,7 @@ CHORUS_DECL int run_main(awaitable<void> main, const run_options& options) {
     if (options.handle_signals) {
         for (const int number : {SIGINT, SIGTERM}) {
             signals.add(number);
-            reset_on_delivery(number);
+            net::platform::reset_on_delivery(number);
         }
         signals.async_wait([&](const boost::system::error_code& error, int number) {
             if (error) return;
