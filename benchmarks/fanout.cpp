@@ -26,7 +26,8 @@ using namespace std::chrono_literals;
 
 constexpr std::string_view usage = R"(Usage: fanout [options]
 Sends all requests at once, waits for all answers, and does it again: the first wave opens the connections, the others
-find them open.
+find them open. Of the memory, rss_kb_per_in_flight is the most that was held at any time, that of the answers included;
+rss_kb_per_waiting is what was held while most requests were in flight.
 
   --requests N        of each wave (default: 100)
   --latency-ms L      of the mock server; with --url, that of the server, for the ratios (default: 200)
@@ -44,11 +45,18 @@ struct fanout_settings : bench::settings {
     std::size_t waves = 2;
 };
 
+/// The moment at which most requests were in flight.
+struct height {
+    std::size_t in_flight = 0;
+    std::size_t resident_kb = 0;
+};
+
 /// Looks again and again how many requests have been sent and not been answered.
-chorus::awaitable<void> watch(const chorus::client& llm, const bench::tally& counts, std::size_t& peak) {
+chorus::awaitable<void> watch(const chorus::client& llm, const bench::tally& counts, height& most) {
     for (;;) {
         const std::size_t unsent = llm.pool_stats().waiting;
-        peak = std::max(peak, counts.under_way() - std::min(unsent, counts.under_way()));
+        const std::size_t in_flight = counts.under_way() - std::min(unsent, counts.under_way());
+        if (in_flight >= most.in_flight) most = {in_flight, bench::resident_kb()};
         co_await chorus::sleep_for(2ms);
     }
 }
@@ -61,11 +69,11 @@ chorus::awaitable<int> measure(const bench::target& server, const fanout_setting
     auto llm = server.make_client(here, options);
     bench::tally counts(wanted.requests * wanted.waves);
     std::vector<double> walls;
-    std::size_t peak_in_flight = 0;
+    height most;
     double warm_cpu_us = 0;
     const std::size_t kb_before = bench::resident_kb();
     const bench::stopwatch all;
-    const auto watcher = chorus::spawn(here, watch(llm, counts, peak_in_flight));
+    const auto watcher = chorus::spawn(here, watch(llm, counts, most));
     for (std::size_t wave = 0; wave < wanted.waves; ++wave) {
         const bench::stopwatch one;
         std::vector<chorus::awaitable<void>> calls;
@@ -81,7 +89,10 @@ chorus::awaitable<int> measure(const bench::target& server, const fanout_setting
     const auto pool = llm.pool_stats();
     const double latency_s = static_cast<double>(wanted.latency_ms) / 1000;
     const double sent = static_cast<double>(wanted.requests);
-    const double kb_grown = static_cast<double>(bench::peak_resident_kb()) - static_cast<double>(kb_before);
+    const auto kb_each = [&](std::size_t kb) {
+        return (static_cast<double>(kb) - static_cast<double>(kb_before)) /
+               static_cast<double>(std::max<std::size_t>(most.in_flight, 1));
+    };
     bench::report figures;
     figures.add("requests", wanted.requests).add("waves", wanted.waves);
     figures.add("ok", counts.ok()).add("failed", counts.failed());
@@ -89,8 +100,8 @@ chorus::awaitable<int> measure(const bench::target& server, const fanout_setting
     figures.add("wall_s_warm", walls.back()).add("ratio_warm", walls.back() / latency_s);
     figures.add("cpu_us_per_request", all.cpu_us() / sent / static_cast<double>(wanted.waves));
     figures.add("cpu_us_per_request_warm", warm_cpu_us / sent);
-    figures.add("rss_kb_per_in_flight", kb_grown / static_cast<double>(std::max<std::size_t>(peak_in_flight, 1)));
-    figures.add("peak_in_flight", peak_in_flight);
+    figures.add("rss_kb_per_in_flight", kb_each(bench::peak_resident_kb()));
+    figures.add("rss_kb_per_waiting", kb_each(most.resident_kb)).add("peak_in_flight", most.in_flight);
     figures.add("opened", pool.opened);
     figures.add("tls_full", server.is_tls() ? pool.opened - pool.resumed : 0).add("tls_resumed", pool.resumed);
     figures.add("p50_ms", counts.latency_ms(0.50)).add("p99_ms", counts.latency_ms(0.99));

@@ -17,26 +17,37 @@
 #include <exception>
 #include <memory>
 #include <optional>
-#include <string_view>
 #include <utility>
+#include <variant>
 
 namespace chorus::detail {
 
-/// What is asked in one call. Those who derive add the pair of functions of the provider, `encode` and `decode`.
+/// What is asked in one call, and once it is encoded the message in the same place: a call that waits holds one of them.
+/// Those who derive add its `subject` and the pair of functions of the provider, `encode` and `decode`.
 template <class Request>
-struct question {
-    Request request;
-    std::string_view operation;
+class question {
+ public:
+    explicit question(Request asked) : content_(std::in_place_index<0>, std::move(asked)) {}
 
-    call_subject subject() const { return subject_of(operation, request); }
+    const Request& request() const { return std::get<0>(content_); }
     const call_options* options() const {
-        if constexpr (requires { request.options(); }) {
-            return &request.options();
+        if constexpr (requires { request().options(); }) {
+            return &request().options();
         } else {
             return nullptr;
         }
     }
-    void forget_request() { request = {}; }
+    http::request& message() { return std::get<1>(content_); }
+
+ protected:
+    result<void> become(result<http::request> encoded) {
+        if (!encoded) return encoded.error();
+        content_.template emplace<1>(std::move(*encoded));
+        return {};
+    }
+
+ private:
+    std::variant<Request, http::request> content_;
 };
 
 template <class Question>
@@ -44,29 +55,28 @@ using answer_to = decltype(std::declval<Question&>().decode(std::declval<const p
 
 /// Sends what a question encodes, as often as it takes, and gives what it decodes.
 /// Cancellation: terminal; the error is `errc::cancelled`.
+/// What a frame holds, each call holds that waits for an answer: it has one place for what goes wrong, whichever step it is.
 template <class Question>
 awaitable<answer_to<Question>> call(std::shared_ptr<client_state> shared, Question asked) {
-    if (const auto ready = shared->check(); !ready) co_return ready.error();
+    result<void> done = shared->check();
+    if (!done) co_return done.error();
     call_progress progress(*shared, asked.options());
     if (progress.is_watched()) progress.watch(asked.subject());
-    auto message = asked.encode(*shared->api);
-    if (!message) co_return progress.conclude(message.error());
-    asked.forget_request();  // it is in the encoded body now; a call that waits holds it once
+    done = asked.encode(*shared->api);
+    if (!done) co_return progress.conclude(done.error());
     for (;;) {
         http::response received;
-        result<void> begun;
-        result<void> done;
         bool is_begun = false;
         progress.await_head(received);
         try {
-            if (!progress.try_begin(*message)) begun = co_await progress.begin(*message);
-            is_begun = bool(begun);
-            if (is_begun) done = co_await (*shared->transport)->send(*message, progress.limits(), received);
+            is_begun = progress.try_begin(asked.message());
+            if (!is_begun) is_begun = co_await progress.begin(asked.message(), done);
+            if (is_begun) done = co_await (*shared->transport)->send(asked.message(), progress.limits(), received);
         } catch (...) {
             // A cancellation that meets a completion on its way makes the next await throw, whichever it is.
-            (is_begun ? done : begun) = error::from_exception(std::current_exception());
+            done = error::from_exception(std::current_exception());
         }
-        if (!begun) co_return progress.conclude(begun.error());
+        if (!is_begun) co_return progress.conclude(done.error());
         if (done) {
             progress.answered(received);
             auto answer = asked.decode(*shared->api, std::move(received), std::chrono::system_clock::now());
@@ -77,6 +87,7 @@ awaitable<answer_to<Question>> call(std::shared_ptr<client_state> shared, Questi
             done = answer.error();
         }
         if (!progress.failed(done.error())) co_return progress.conclude(done.error());
+        done = {};
     }
 }
 

@@ -29,7 +29,8 @@ namespace chorus::detail {
 ///
 ///     while (true) {
 ///         if (!progress.try_begin(message)) {
-///             if (const auto begun = co_await progress.begin(message); !begun) co_return begun.error();
+///             result<void> begun;
+///             if (!co_await progress.begin(message, begun)) co_return begun.error();
 ///         }
 ///         ... one attempt, within progress.limits() ...
 ///         if (!progress.failed(error)) co_return progress.conclude(error);
@@ -47,8 +48,9 @@ class call_progress {
 
     /// Lets the next attempt begin at once. False if it has to wait, or was refused: `begin` tells.
     bool try_begin(http::request& message);
-    /// Completes when the next attempt may begin. Cancellation: terminal, as an error.
-    awaitable<result<void>> begin(http::request& message);
+    /// Lets the next attempt begin, and completes when it may. False if it may not: then `outcome`, which is none so far,
+    /// holds the error. Cancellation: terminal, as an error.
+    awaitable<bool> begin(http::request& message, result<void>& outcome);
 
     /// Of the attempt under way.
     const http::limits& limits() const noexcept { return limits_; }

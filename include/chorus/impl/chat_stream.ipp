@@ -85,7 +85,8 @@ CHORUS_LAZY_DECL awaitable<result<void>> chat_stream::state::open() {
         request.reset();
     }
     if (!progress->try_begin(*message)) {
-        const auto begun = co_await progress->begin(*message);
+        result<void> begun;
+        co_await progress->begin(*message, begun);
         if (!begun) co_return begun.error();
     }
     is_under_way = true;

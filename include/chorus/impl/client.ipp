@@ -14,7 +14,9 @@ namespace chorus {
 namespace detail {
 
 struct chat_question : question<chat_request> {
-    result<http::request> encode(const provider& api) const { return api.encode(request); }
+    using question::question;
+    call_subject subject() const { return subject_of("chat", request()); }
+    result<void> encode(const provider& api) { return become(api.encode(request())); }
     result<chat_response> decode(const provider& api, http::response&& received,
                                  std::chrono::system_clock::time_point now) const {
         return api.decode(std::move(received), now);
@@ -22,7 +24,9 @@ struct chat_question : question<chat_request> {
 };
 
 struct model_question : question<std::string> {
-    result<http::request> encode(const provider& api) const { return api.encode_model(request); }
+    using question::question;
+    call_subject subject() const { return subject_of("model", request()); }
+    result<void> encode(const provider& api) { return become(api.encode_model(request())); }
     result<model_info> decode(const provider& api, http::response&& received,
                               std::chrono::system_clock::time_point now) const {
         return api.decode_model(std::move(received), now);
@@ -30,7 +34,9 @@ struct model_question : question<std::string> {
 };
 
 struct moderation_question : question<moderation_request> {
-    result<http::request> encode(const provider& api) const { return api.encode_moderation(request); }
+    using question::question;
+    call_subject subject() const { return subject_of("moderation", request()); }
+    result<void> encode(const provider& api) { return become(api.encode_moderation(request())); }
     result<moderation_response> decode(const provider& api, http::response&& received,
                                        std::chrono::system_clock::time_point now) const {
         return api.decode_moderation(std::move(received), now);
@@ -38,7 +44,9 @@ struct moderation_question : question<moderation_request> {
 };
 
 struct token_question : question<chat_request> {
-    result<http::request> encode(const provider& api) const { return api.encode_count_tokens(request); }
+    using question::question;
+    call_subject subject() const { return subject_of("count_tokens", request()); }
+    result<void> encode(const provider& api) { return become(api.encode_count_tokens(request())); }
     result<std::int64_t> decode(const provider& api, http::response&& received,
                                 std::chrono::system_clock::time_point now) const {
         return api.decode_count_tokens(std::move(received), now);
@@ -108,7 +116,7 @@ CHORUS_DECL executor client::get_executor() const noexcept {
 }
 
 CHORUS_DECL awaitable<result<chat_response>> client::call(std::shared_ptr<state> shared, chat_request&& request) {
-    return detail::call(std::move(shared), detail::chat_question{{std::move(request), "chat"}});
+    return detail::call(std::move(shared), detail::chat_question(std::move(request)));
 }
 
 /// For `co_spawn`, which awaits once more behind it: in a cancelled coroutine that would throw, out of the loop.
@@ -136,7 +144,7 @@ CHORUS_LAZY_DECL awaitable<std::vector<model_info>> client::models() {
 }
 
 CHORUS_LAZY_DECL awaitable<result<model_info>> client::try_model(std::string id) {
-    return detail::call(state_, detail::model_question{{std::move(id), "model"}});
+    return detail::call(state_, detail::model_question(std::move(id)));
 }
 
 CHORUS_LAZY_DECL awaitable<model_info> client::model(std::string id) {
@@ -144,7 +152,7 @@ CHORUS_LAZY_DECL awaitable<model_info> client::model(std::string id) {
 }
 
 CHORUS_LAZY_DECL awaitable<result<moderation_response>> client::try_moderate(moderation_request request) {
-    return detail::call(state_, detail::moderation_question{{std::move(request), "moderation"}});
+    return detail::call(state_, detail::moderation_question(std::move(request)));
 }
 
 CHORUS_LAZY_DECL awaitable<moderation_response> client::moderate(moderation_request request) {
@@ -152,7 +160,7 @@ CHORUS_LAZY_DECL awaitable<moderation_response> client::moderate(moderation_requ
 }
 
 CHORUS_LAZY_DECL awaitable<result<std::int64_t>> client::try_count_tokens(chat_request request) {
-    return detail::call(state_, detail::token_question{{std::move(request), "count_tokens"}});
+    return detail::call(state_, detail::token_question(std::move(request)));
 }
 
 CHORUS_LAZY_DECL awaitable<std::int64_t> client::count_tokens(chat_request request) {

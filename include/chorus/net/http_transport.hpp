@@ -60,6 +60,7 @@ class http_transport final : public transport, public std::enable_shared_from_th
                                                                           http::origin where,
                                                                           opening_progress& progress);
     error told_of_proxy(error failed, const http::origin& where) const;
+    error told_of_wait(error failed, const http::origin& where, clock::duration queued) const;
     template <class Call>
     awaitable<typename Call::outcome> carry_out(const http::request& message, const http::limits& caps, Call call);
 

@@ -141,8 +141,7 @@ CHORUS_DECL bool call_progress::try_begin(http::request& message) {
     return true;
 }
 
-CHORUS_DECL awaitable<result<void>> call_progress::begin(http::request& message) {
-    result<void> outcome;
+CHORUS_DECL awaitable<bool> call_progress::begin(http::request& message, result<void>& outcome) {
     try {
         if (resume_at_ > shared_->timers.now()) co_await sleep_until(resume_at_);
         resume_at_ = {};
@@ -174,7 +173,7 @@ CHORUS_DECL awaitable<result<void>> call_progress::begin(http::request& message)
         const error refused = outcome.error();
         if (refused != condition::cancelled) tell_limit(limit_event::refused, &refused);
     }
-    co_return outcome;
+    co_return bool(outcome);
 }
 
 /// The wait for gates, if there was one, is over.

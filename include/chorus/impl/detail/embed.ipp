@@ -32,20 +32,23 @@ struct embedding_question {
     embedding_job* job;
     call_options own;  // with what is left of the time
     std::size_t inputs = 0;
+    http::request encoded = {};
 
     explicit embedding_question(embedding_job& of) : job(&of), own(of.request.options()) {
         own.timeout = job->deadline.left();
     }
     call_subject subject() const { return subject_of("embeddings", job->request); }
     const call_options* options() const noexcept { return &own; }
-    result<http::request> encode(const provider& api) {
+    result<void> encode(const provider& api) {
         if (const auto in_time = job->deadline.check(); !in_time) return in_time.error();
         const std::size_t first = job->next;
-        auto message = api.encode_embeddings(job->request, job->next);
+        auto made = api.encode_embeddings(job->request, job->next);
+        if (!made) return made.error();
         inputs = job->next - first;
-        return message;
+        encoded = std::move(*made);
+        return {};
     }
-    void forget_request() noexcept {}  // the other calls need it
+    http::request& message() noexcept { return encoded; }
     result<embedding_response> decode(const provider& api, http::response&& received,
                                       std::chrono::system_clock::time_point now) const {
         return api.decode_embeddings(std::move(received), inputs, now);

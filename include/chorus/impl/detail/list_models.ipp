@@ -15,7 +15,11 @@ namespace chorus::detail {
 struct model_page_question {
     const std::string* after;
     const shared_deadline* deadline;
-    call_options own = {};
+    call_options own;
+    http::request encoded;
+
+    // No aggregate: g++ 12 copies those bytewise into the call.
+    model_page_question(const std::string& last, const shared_deadline& end) : after(&last), deadline(&end) {}
 
     call_subject subject() const { return subject_of("models", std::string()); }
     const call_options* options() noexcept {
@@ -23,11 +27,14 @@ struct model_page_question {
         return &own;
     }
 
-    result<http::request> encode(const provider& api) const {
+    result<void> encode(const provider& api) {
         if (const auto in_time = deadline->check(); !in_time) return in_time.error();
-        return api.encode_models(*after);
+        auto made = api.encode_models(*after);
+        if (!made) return made.error();
+        encoded = std::move(*made);
+        return {};
     }
-    void forget_request() noexcept {}
+    http::request& message() noexcept { return encoded; }
     result<model_page> decode(const provider& api, http::response&& received,
                               std::chrono::system_clock::time_point now) const {
         return api.decode_models(std::move(received), now);
@@ -41,7 +48,7 @@ CHORUS_LAZY_DECL awaitable<result<std::vector<model_info>>> list_models(std::sha
     for (int pages = 0; pages < most_model_pages; ++pages) {
         result<model_page> page;
         try {
-            page = co_await call(shared, model_page_question{&after, &deadline});
+            page = co_await call(shared, model_page_question(after, deadline));
         } catch (...) {
             // Cancelled between two pages: then the next one is not asked for.
             page = error::from_exception(std::current_exception());

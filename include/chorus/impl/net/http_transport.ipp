@@ -106,6 +106,18 @@ struct streamed_call {
     http::timing& timing(outcome& done) const noexcept { return static_cast<leased_response&>(**done).timing(); }
 };
 
+/// What a call gives that has succeeded. It is no part of `carry_out`, whose frame each call holds while it waits.
+template <class Call>
+typename Call::outcome finish(const Call& call, typename Call::outcome done, const std::shared_ptr<transport>& owner,
+                              lease& link, bool is_reused, clock::duration queued, clock::duration total) {
+    const connection& via = *link;
+    auto ready = call.finish(std::move(done), owner, link);
+    http::timing& timing = call.timing(ready);
+    complete(timing, via.opening, is_reused, queued);
+    timing.total = total;
+    return ready;
+}
+
 }  // namespace detail
 
 CHORUS_DECL result<std::shared_ptr<http_transport>> http_transport::create(
@@ -173,11 +185,7 @@ awaitable<typename Call::outcome> http_transport::carry_out(const http::request&
         if (!link) {
             const clock::time_point asked = timers_.now();
             auto acquired = co_await pool_->acquire(message.origin, caps, deadline);
-            if (!acquired) {
-                error failed = told_of_proxy(acquired.error(), message.origin);
-                failed.queued(queued + failed.queued());
-                co_return failed;
-            }
+            if (!acquired) co_return told_of_wait(acquired.error(), message.origin, queued);
             link = std::move(*acquired);
             queued += detail::queued_for(*link, timers_.now() - asked);
         }
@@ -189,11 +197,8 @@ awaitable<typename Call::outcome> http_transport::carry_out(const http::request&
         auto done = co_await call.begin(via, message, caps, deadline);
         if (done) {
             ++via.use.answered;
-            auto ready = call.finish(std::move(done), self, link);
-            http::timing& timing = call.timing(ready);
-            detail::complete(timing, via.opening, before.answered > 0, queued);
-            timing.total = timers_.now() - started;
-            co_return ready;
+            co_return detail::finish(call, std::move(done), self, link, before.answered > 0, queued,
+                                     timers_.now() - started);
         }
         if (!replays.allow(done.error(), {before.answered, before.under_way, via.is_reusable(), via.has_been_of_use()},
                            message.replay)) {
@@ -208,6 +213,11 @@ CHORUS_DECL error http_transport::told_of_proxy(error failed, const http::origin
     const auto chosen = proxies_.choose(where);
     if (!chosen || !*chosen) return failed;
     return failed.text(std::string(failed.text()) + " by the proxy " + (*chosen)->to_string());
+}
+
+CHORUS_DECL error http_transport::told_of_wait(error failed, const http::origin& where, clock::duration queued) const {
+    failed = told_of_proxy(std::move(failed), where);
+    return failed.queued(queued + failed.queued());
 }
 
 CHORUS_DECL awaitable<result<std::unique_ptr<connection>>> http_transport::connect_watched(
