@@ -124,15 +124,23 @@ CHORUS_DECL bool pool::is_fit(const lease& given) {
     return true;
 }
 
+namespace detail {
+
+/// Made outside of the frame that each waiting call holds.
+CHORUS_DECL error in_pool(errc what, clock::duration queued = {}) {
+    error failed(what);
+    failed.phase(phase::pool).queued(queued);
+    return failed;
+}
+
+}  // namespace detail
+
 CHORUS_DECL awaitable<result<lease>> pool::acquire(const http::origin& where, const http::limits& caps,
                                                    clock::time_point deadline) {
     const clock::time_point start = timers_.now();
     const clock::time_point patience = chorus::detail::saturating_add(start, caps.pool_wait);
     for (;;) {
-        if (closed_) {
-            error refused(errc::client_closed);
-            co_return refused.phase(phase::pool);
-        }
+        if (closed_) co_return detail::in_pool(errc::client_closed);
         waiter self(*this, where, caps, start);
         self.ticket = ledger_.enqueue(where, &self);
         self.is_queued = true;
@@ -142,8 +150,7 @@ CHORUS_DECL awaitable<result<lease>> pool::acquire(const http::origin& where, co
         try {
             co_await chorus::detail::async_suspend(executor_, self);
         } catch (const boost::system::system_error&) {
-            error cancelled(errc::cancelled);
-            co_return cancelled.phase(phase::pool).queued(timers_.now() - start);
+            co_return detail::in_pool(errc::cancelled, timers_.now() - start);
         }
         if (!self.granted) co_return std::move(self.refused);
         if (is_fit(self.granted)) co_return std::move(self.granted);
