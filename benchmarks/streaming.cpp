@@ -1,6 +1,7 @@
 // Streamed answers, decoded to events: what a chunk costs, how late it is, and what an open stream holds.
 #include <chorus/async/for_each_completed.hpp>
 #include <chorus/async/run.hpp>
+#include <chorus/async/sleep.hpp>
 #include <chorus/chat_stream.hpp>
 
 #include <algorithm>
@@ -34,7 +35,10 @@ Keeps a fixed number of streams open until all have ended, and counts their chun
   --chunk-bytes B     the size of the event that brings one (default: 220)
   --record-bytes R    gathers so much before it is written, as one TLS record; 0: a record a chunk (default: 0)
   --interval-ms I     between the chunks of a stream; 0: as fast as they are taken (default: 0)
-  --stamped           the server writes into each chunk when it made it, and the report says how late chunks are
+  --staggered         the first C streams begin one after the other, over the time that one takes; so do all that follow
+  --stamped           the server writes into each chunk when it made it, and the report says how late chunks are:
+                      late_p50_ms and late_p99_ms of all chunks; first_late_p50_ms and first_late_p99_ms of the first
+                      chunks of streams that began while the C - 1 others were open (so: N greater than C)
 )";
 
 struct streaming_settings : bench::settings {
@@ -45,6 +49,7 @@ struct streaming_settings : bench::settings {
     std::size_t record_bytes = 0;
     std::size_t interval_ms = 0;
     bool stamped = false;
+    bool staggered = false;
 };
 
 /// One clock for both processes.
@@ -76,21 +81,26 @@ struct chunk_tally {
     explicit chunk_tally(std::size_t streams) { first_ms.reserve(streams); }
 
     std::size_t chunks = 0;
-    std::vector<float> first_ms;  // from the call to its first chunk
-    std::vector<float> late_ms;   // from the making of a chunk to its event
-    std::size_t all_open = 0;     // so many streams are open at once where all are
-    std::size_t heap_open = 0;    // the bytes held when each of these had brought a chunk
+    std::vector<float> first_ms;       // from the call to its first chunk
+    std::vector<float> late_ms;        // from the making of a chunk to its event
+    std::vector<float> first_late_ms;  // the same of first chunks, once as many streams are open as ever
+    std::size_t all_open = 0;          // so many streams are open at once where all are
+    std::size_t heap_open = 0;         // the bytes held when each of these had brought a chunk
+    std::size_t open_then = 0;         // streams: some may have ended by then
 
-    void first_chunk(bench::milliseconds waited) {
+    void first_chunk(bench::milliseconds waited, std::size_t open) {
         first_ms.push_back(static_cast<float>(waited.count()));
-        if (first_ms.size() == all_open) heap_open = bench::heap_bytes();
+        if (first_ms.size() != all_open) return;
+        heap_open = bench::heap_bytes();
+        open_then = open;
     }
 };
 
-void note_lateness(std::string_view text, chunk_tally& pieces) {
+/// How long ago a stamped chunk was made.
+float lateness_ms(std::string_view text) {
     long long made = 0;
     std::from_chars(text.data(), text.data() + text.size(), made);
-    pieces.late_ms.push_back(static_cast<float>(static_cast<double>(now_ns() - made) / 1e6));
+    return static_cast<float>(static_cast<double>(now_ns() - made) / 1e6);
 }
 
 /// Whether a text is `echo: PROMPT echo: PROMPT ...`, wherever it was cut off.
@@ -102,8 +112,16 @@ bool is_echo(std::string_view text, const std::string& prompt) {
     return true;
 }
 
+/// When a stream of the first ones begins.
+std::chrono::nanoseconds turn_of(std::size_t index, const streaming_settings& wanted) {
+    const std::chrono::nanoseconds stream = std::chrono::milliseconds(wanted.interval_ms * wanted.chunks);
+    return stream * index / wanted.concurrency;
+}
+
 chorus::awaitable<void> read_one(const bench::target& server, chorus::client& llm, const streaming_settings& wanted,
                                  std::size_t index, bench::tally& counts, chunk_tally& pieces) {
+    const bool is_of_the_first = index < wanted.concurrency;
+    if (wanted.staggered && is_of_the_first) co_await chorus::sleep_for(turn_of(index, wanted));
     const auto started = std::chrono::steady_clock::now();
     counts.begin();
     std::size_t chunks = 0;
@@ -112,9 +130,12 @@ chorus::awaitable<void> read_one(const bench::target& server, chorus::client& ll
         const auto* piece = std::get_if<chorus::text_event>(&event);
         if (piece == nullptr) return;
         if (chunks++ == 0) {
-            pieces.first_chunk(std::chrono::steady_clock::now() - started);
+            pieces.first_chunk(std::chrono::steady_clock::now() - started, counts.under_way());
         }
-        if (wanted.stamped) note_lateness(piece->text, pieces);
+        if (!wanted.stamped) return;
+        pieces.late_ms.push_back(lateness_ms(piece->text));
+        // Of the others each began when one had ended, and the rest were open.
+        if (chunks == 1 && !is_of_the_first) pieces.first_late_ms.push_back(pieces.late_ms.back());
     };
     const auto whole = co_await answer.try_for_each(take);
     pieces.chunks += chunks;
@@ -156,13 +177,15 @@ chorus::awaitable<int> measure(const bench::target& server, const streaming_sett
     // What is left at the end are the connections.
     figures.add("heap_kb_per_stream",
                 (static_cast<double>(pieces.heap_open) - static_cast<double>(bench::heap_bytes())) / 1024 /
-                    static_cast<double>(wanted.concurrency));
+                    static_cast<double>(std::max<std::size_t>(pieces.open_then, 1)));
     figures.add("opened", llm.pool_stats().opened);
     figures.add("ttft_ms", bench::percentile(pieces.first_ms, 0.50));
     figures.add("ttft_p99_ms", bench::percentile(pieces.first_ms, 0.99));
     if (wanted.stamped) {
         figures.add("late_p50_ms", bench::percentile(pieces.late_ms, 0.50));
         figures.add("late_p99_ms", bench::percentile(pieces.late_ms, 0.99));
+        figures.add("first_late_p50_ms", bench::percentile(pieces.first_late_ms, 0.50));
+        figures.add("first_late_p99_ms", bench::percentile(pieces.first_late_ms, 0.99));
     }
     figures.print(std::cout, wanted.json);
     co_return counts.failed() == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
@@ -177,7 +200,7 @@ int main(int count, char** arguments) {
         options.number("--streams", wanted.streams).number("--concurrency", wanted.concurrency);
         options.number("--chunks", wanted.chunks).number("--chunk-bytes", wanted.chunk_bytes);
         options.number("--record-bytes", wanted.record_bytes, 0).number("--interval-ms", wanted.interval_ms, 0);
-        options.flag("--stamped", wanted.stamped);
+        options.flag("--stamped", wanted.stamped).flag("--staggered", wanted.staggered);
         options.read(words);
         stamped_chunks = wanted.chunks;
         chorus::testing::mock_options served;

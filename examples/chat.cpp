@@ -174,6 +174,8 @@ chorus::awaitable<void> answer(chorus::client& llm, chorus::chat_request& conver
     } else {
         const chorus::chat_response* const part = whole.error().partial();
         if (part == nullptr || part->text().empty()) co_return;
+        // Its text alone. Thinking that was cut off is no use to a server: Anthropic signs it at its end and takes none
+        // without a signature, and to the others it would be half a thought.
         asked.assistant(part->text());
     }
     conversation = std::move(asked);

@@ -110,6 +110,7 @@
 #include <chorus/impl/provider/detail/responses_input.ipp>
 #include <chorus/impl/provider/detail/responses_items.ipp>
 #include <chorus/impl/provider/detail/responses_streamed_items.ipp>
+#include <chorus/impl/provider/detail/think_splitter.ipp>
 #include <chorus/impl/provider/environment.ipp>
 #include <chorus/impl/provider/error_response.ipp>
 #include <chorus/impl/provider/models_response.ipp>

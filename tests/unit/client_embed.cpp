@@ -15,6 +15,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -224,6 +225,47 @@ CHORUS_TEST(client_embed, refuses_bad_input_before_anything_is_sent) {
     EXPECT_EQ(co_await refused(embedding_request().input("1")), "model");
     EXPECT_EQ(co_await refused(embedding_request("m").inputs(numbers(5000)).input("")), "input[5000]");
     EXPECT_TRUE(fake->requests.empty());
+}
+
+/// What the requests to a server say in a header, in the order in which they were sent.
+std::vector<std::string> said_in(std::string_view header, const fake_transport& by) {
+    std::vector<std::string> values;
+    for (const auto& sent : by.requests) values.emplace_back(sent.headers.get(header));
+    return values;
+}
+
+CHORUS_TEST(client_embed, names_each_batch_apart_where_the_user_names_the_request) {
+    for (const char* name : {"Idempotency-Key", "x-client-request-id"}) {
+        const auto fake = std::make_shared<fake_transport>(embedded);
+        client llm(get_executor(), endpoint(), fake);
+        const auto request = embedding_request("m").inputs(numbers(5)).batch_size(2).header(name, "mine");
+        CO_ASSERT_TRUE(co_await llm.try_embed(request));
+        EXPECT_EQ(said_in(name, *fake), (std::vector<std::string>{"mine-1", "mine-2", "mine-3"}));
+    }
+}
+
+CHORUS_TEST(client_embed, keeps_the_name_of_a_request_that_is_one_batch) {
+    const auto fake = std::make_shared<fake_transport>(embedded);
+    client llm(get_executor(), endpoint(), fake);
+    const auto request = embedding_request("m").inputs(numbers(2)).batch_size(2).header("Idempotency-Key", "mine");
+    CO_ASSERT_TRUE(co_await llm.try_embed(request));
+    EXPECT_EQ(said_in("Idempotency-Key", *fake), std::vector<std::string>{"mine"});
+}
+
+CHORUS_TEST(client_embed, keeps_the_name_of_a_batch_that_is_tried_again) {
+    int calls = 0;
+    const auto fake = std::make_shared<fake_transport>([&](const http::request& request) {
+        if (++calls > 2) return embedded(request);
+        http::response busy;
+        busy.status = 503;
+        return busy;
+    });
+    client llm(get_executor(), endpoint(), fake);
+    const auto request = embedding_request("m").inputs(numbers(2)).batch_size(1).header("Idempotency-Key", "mine");
+    CO_ASSERT_TRUE(co_await llm.try_embed(request));
+    auto names = said_in("Idempotency-Key", *fake);
+    std::sort(names.begin(), names.end());
+    EXPECT_EQ(names, (std::vector<std::string>{"mine-1", "mine-1", "mine-2", "mine-2"}));
 }
 
 CHORUS_TEST(client_embed, embed_throws_what_try_embed_returns) {

@@ -45,6 +45,8 @@ class embedding_request : public detail::with_request_options<embedding_request>
     /// A stable, anonymous id of the end user, sent as `user`.
     self& end_user(std::string id) &;
     /// How many inputs go into one call, at most; the provider's own limit holds too. More are sent as several calls.
+    /// Where `header` sets an `Idempotency-Key` or `X-Client-Request-Id`, each of these has its number behind it, such as
+    /// `order-7-1`: they are different requests.
     self& batch_size(std::size_t inputs) &;
 
     const std::string& model() const noexcept { return model_; }

@@ -16,8 +16,8 @@
 namespace chorus {
 
 /// Describes an endpoint of Anthropic's Messages API and converts to its provider. What is not set comes from the
-/// environment at construction: `ANTHROPIC_API_KEY`, `ANTHROPIC_AUTH_TOKEN`, `ANTHROPIC_BASE_URL`, trimmed; an empty
-/// variable counts as none.
+/// environment at construction: `ANTHROPIC_API_KEY`, `ANTHROPIC_AUTH_TOKEN`, `ANTHROPIC_BASE_URL`, and
+/// `ANTHROPIC_CUSTOM_HEADERS`, whose lines are `Name: value`; trimmed; an empty variable counts as none.
 /// Errors: none here. What is wrong (no key and no token, a malformed URL) is the error of each call, before anything
 /// is sent; `check` tells it at once. A key or token is required by Anthropic's own hosts only.
 ///
@@ -27,8 +27,9 @@ class anthropic {
  public:
     explicit anthropic(environment variables = &process_environment);
 
-    /// Sent as `x-api-key`. Setting a key or a token puts both of the environment aside; where both are set, or both come
-    /// from there, both are sent. An empty key sends none.
+    /// Sent as `x-api-key`. Setting a key or a token puts both of the environment aside, and those in its headers; where
+    /// both are set, or both come from there, both are sent. An empty key sends none. A key of the environment and another
+    /// for the same header in `ANTHROPIC_CUSTOM_HEADERS` are refused.
     anthropic& api_key(secret key) &;
     anthropic& api_key(std::string key) & { return api_key(secret(std::move(key))); }
     /// Sent as `Authorization: Bearer`.
@@ -68,6 +69,7 @@ class anthropic {
     secret api_key_;
     secret auth_token_;
     bool is_from_environment_ = true;  // the key and the token
+    secret custom_headers_;            // of the environment; there may be keys among them
     std::string base_url_;
     std::string betas_;
     std::int64_t max_tokens_ = 8192;

@@ -20,8 +20,8 @@ class endpoint;
 }
 
 /// Describes an endpoint of the OpenAI format and converts to its provider. What is not set comes from the environment
-/// at construction: `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `OPENAI_ORG_ID`, `OPENAI_PROJECT_ID`, trimmed; an empty
-/// variable counts as none.
+/// at construction: `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `OPENAI_ORG_ID`, `OPENAI_PROJECT_ID`, and
+/// `OPENAI_CUSTOM_HEADERS`, whose lines are `Name: value`; trimmed; an empty variable counts as none.
 /// Errors: none here. What is wrong (a missing or broken key, a malformed URL) is the error of each call, before
 /// anything is sent; `check` tells it at once. A key is required by OpenAI's own hosts only.
 ///
@@ -31,7 +31,8 @@ class openai {
  public:
     explicit openai(environment variables = &process_environment);
 
-    /// An empty key sends none, whatever the environment says: for servers that should not see it.
+    /// An empty key sends none, whatever the environment says, in headers too: for servers that should not see it. A key of
+    /// the environment and another in `OPENAI_CUSTOM_HEADERS` are refused.
     openai& api_key(secret key) &;
     openai& api_key(std::string key) & { return api_key(secret(std::move(key))); }
     /// With or without path, query and trailing slash; by default `https://api.openai.com/v1`. An empty one counts as
@@ -64,6 +65,8 @@ class openai {
     detail::endpoint make_endpoint() const;
 
     secret api_key_;
+    secret custom_headers_;  // of the environment; there may be keys among them
+    bool is_key_from_environment_ = true;
     std::string base_url_;
     std::string organization_;
     std::string project_;

@@ -68,6 +68,12 @@ class openai_quirks {
     openai_quirks& stream_usage(bool value) & { return set(stream_usage_, value); }
     /// Whether a stream without the mark `[DONE]` is cut off even though every choice in it has ended.
     openai_quirks& requires_done(bool value = true) & { return set(requires_done_, value); }
+    /// Takes `<think>...</think>` at the beginning of an answer for thinking, for servers that leave it in the content:
+    /// streamed or whole it is then `reasoning`, and the text what follows. Blanks behind a tag and before the first go
+    /// with the tags. Without the first tag nothing is taken, without the second all that follows the first. Where the
+    /// server gives thinking a member of its own, the content stays as it is. Thinking found so is sent back only under
+    /// the field that `echo_reasoning` names.
+    openai_quirks& think_tags(bool value = true) & { return set(think_tags_, value); }
 
     openai_quirks&& rename(std::string name, std::string to) && {
         return std::move(rename(std::move(name), std::move(to)));
@@ -84,6 +90,7 @@ class openai_quirks {
     openai_quirks&& required_word(std::string word) && { return std::move(required_word(std::move(word))); }
     openai_quirks&& stream_usage(bool value) && { return std::move(stream_usage(value)); }
     openai_quirks&& requires_done(bool value = true) && { return std::move(requires_done(value)); }
+    openai_quirks&& think_tags(bool value = true) && { return std::move(think_tags(value)); }
 
     /// Null where the field is sent as it is.
     const field* find(std::string_view name) const noexcept {
@@ -101,6 +108,7 @@ class openai_quirks {
     const std::string& required_word() const noexcept { return required_word_; }
     bool asks_stream_usage() const noexcept { return stream_usage_; }
     bool is_done_required() const noexcept { return requires_done_; }
+    bool has_think_tags() const noexcept { return think_tags_; }
 
  private:
     template <class Value>
@@ -125,6 +133,7 @@ class openai_quirks {
     bool flat_schema_ = false;
     bool stream_usage_ = true;
     bool requires_done_ = false;
+    bool think_tags_ = false;
 };
 
 }  // namespace chorus

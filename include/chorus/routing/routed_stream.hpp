@@ -11,6 +11,7 @@
 
 #include <cstddef>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -19,25 +20,38 @@ namespace chorus {
 /// A stream whose first event has come. Used, and failing, as a `chat_stream`; from here on no other route is tried, for
 /// what was handed out cannot be taken back. Made by `fallback::stream`.
 ///
-/// What came before the first content is not handed out: signs of life, and counts of tokens, which `accumulated` has.
+/// Of what came before the first content it hands out what a content filter found. The rest is not: signs of life, and
+/// counts of tokens, which `accumulated` has.
 class routed_stream {
  public:
-    routed_stream(chat_stream answer, std::optional<chat_event> first, std::size_t route,
+    /// What a content filter found, with a text of its own: an event's is gone when the next one comes.
+    struct finding {
+        explicit finding(const content_filter_event& found) : results(found.results), choice(found.choice) {}
+
+        std::string results;
+        std::optional<int> choice;
+    };
+
+    routed_stream(chat_stream answer, std::vector<finding> findings, std::optional<chat_event> first, std::size_t route,
                   std::vector<route_failure> failures)
-        : answer_(std::move(answer)), first_(std::move(first)), route_(route), failures_(std::move(failures)) {}
+        : answer_(std::move(answer)),
+          findings_(std::move(findings)),
+          first_(std::move(first)),
+          route_(route),
+          failures_(std::move(failures)) {}
 
     /// Completes with the next event, or with none when the answer is complete.
     CHORUS_LAZY awaitable<result<std::optional<chat_event>>> try_next() {
-        return first_ ? give(*std::exchange(first_, std::nullopt)) : answer_.try_next();
+        return has_early() ? give(take_early()) : answer_.try_next();
     }
     /// As `try_next`, but throws `api_error`.
     CHORUS_LAZY awaitable<std::optional<chat_event>> next() {
-        return first_ ? give_or_throw(*std::exchange(first_, std::nullopt)) : answer_.next();
+        return has_early() ? give_or_throw(take_early()) : answer_.next();
     }
     /// Takes the next event if it has already come. Returns false where one must be awaited, and at the end.
     bool poll(chat_event& out) {
-        if (!first_) return answer_.poll(out);
-        out = *std::exchange(first_, std::nullopt);
+        if (!has_early()) return answer_.poll(out);
+        out = take_early();
         return true;
     }
 
@@ -58,7 +72,16 @@ class routed_stream {
     }
     CHORUS_LAZY static awaitable<std::optional<chat_event>> give_or_throw(chat_event event) { co_return event; }
 
+    bool has_early() const noexcept { return given_ < findings_.size() || first_; }
+    chat_event take_early() {
+        if (given_ == findings_.size()) return *std::exchange(first_, std::nullopt);
+        const finding& next = findings_[given_++];
+        return content_filter_event{next.results, next.choice};
+    }
+
     chat_stream answer_;
+    std::vector<finding> findings_;    // that came before the first content
+    std::size_t given_ = 0;            // so many of them
     std::optional<chat_event> first_;  // its views are into what the stream holds in its own place on the heap
     std::size_t route_;
     std::vector<route_failure> failures_;

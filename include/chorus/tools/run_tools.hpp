@@ -50,7 +50,9 @@ struct tool_run {
 /// Whether there are calls decides, and not the finish reason, which servers get wrong. Only the first choice counts.
 /// What a tool does wrong is told to the model, as `run_calls` does. A `tool_choice` that requires a call holds for the
 /// first round alone: kept, it would make the model call for ever. Tools of the request that the set has too are sent
-/// once, as the request describes them; those that the set does not have are for the server to run.
+/// once, as the request describes them; those that the set does not have are for the server to run. An `Idempotency-Key`
+/// or `X-Client-Request-Id` of the request names the first round alone: those after it have their number behind it, such
+/// as `order-7-2`.
 ///
 /// Completes with the last answer and the conversation.
 /// Cancellation: terminal, as an error; the request under way is dropped, running handlers are cancelled and waited

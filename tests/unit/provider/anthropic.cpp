@@ -142,6 +142,48 @@ TEST(anthropic, refuses_options_that_break_a_request_and_names_them) {
     EXPECT_EQ(refused(keyed().auth_token("t\nX: y")), "auth_token");
 }
 
+/// What `ANTHROPIC_CUSTOM_HEADERS` and `ANTHROPIC_API_KEY` say in the test that runs.
+const char* custom_headers = nullptr;
+const char* environment_key = nullptr;
+const char* custom_environment(const char* name) {
+    if (std::strcmp(name, "ANTHROPIC_CUSTOM_HEADERS") == 0) return custom_headers;
+    return std::strcmp(name, "ANTHROPIC_API_KEY") == 0 ? environment_key : nullptr;
+}
+anthropic with_custom_headers(const char* lines, const char* key = "sk-environment") {
+    custom_headers = lines;
+    environment_key = key;
+    return anthropic(custom_environment);
+}
+
+TEST(anthropic, sends_the_headers_of_the_environment) {
+    auto request =
+        encoded(with_custom_headers(" X-Route: a:b\r\nanthropic-beta: b-1\nanthropic-version: 2099-01-01\n"));
+    EXPECT_EQ(request.headers.get("X-Route"), "a:b");
+    EXPECT_EQ(request.headers.get("anthropic-beta"), "b-1");
+    EXPECT_EQ(request.headers.get("anthropic-version"), "2099-01-01");
+    EXPECT_EQ(request.headers.get("x-api-key"), "sk-environment");
+    request = encoded(with_custom_headers("anthropic-beta: b-1\nX-Route: a").beta("b-2").header("x-route", "o"));
+    EXPECT_EQ(request.headers.get("anthropic-beta"), "b-2");
+    EXPECT_EQ(request.headers.get("X-Route"), "o");
+}
+
+TEST(anthropic, names_the_variable_whose_lines_are_no_headers) {
+    EXPECT_EQ(refused(with_custom_headers("X-A: 1\nX-B")), "ANTHROPIC_CUSTOM_HEADERS");
+    EXPECT_EQ(refused(with_custom_headers("Host: 1")), "ANTHROPIC_CUSTOM_HEADERS[Host]");
+}
+
+TEST(anthropic, sends_no_key_of_a_header_in_place_of_another) {
+    EXPECT_EQ(refused(with_custom_headers("X-Api-Key: sk-custom-1")), "ANTHROPIC_CUSTOM_HEADERS");
+    // Each of the two has a header of its own: both are sent, as those of the other variables are.
+    const auto both = encoded(with_custom_headers("Authorization: Bearer sk-custom-1"));
+    EXPECT_EQ(both.headers.get("x-api-key"), "sk-environment");
+    EXPECT_EQ(both.headers.get("Authorization"), "Bearer sk-custom-1");
+    const auto own = encoded(with_custom_headers("Authorization: Bearer sk-custom-1").api_key("sk-own"));
+    EXPECT_EQ(own.headers.get("x-api-key"), "sk-own");
+    EXPECT_FALSE(own.headers.contains("Authorization"));
+    EXPECT_EQ(refused(with_custom_headers("Authorization: Bearer sk-custom-1", nullptr)), "");
+}
+
 TEST(anthropic, lists_its_betas) {
     const auto keyed = [] { return anthropic(empty_environment).api_key("sk-1"); };
     EXPECT_EQ(encoded(keyed().beta("a").beta(" b ").beta("")).headers.get("anthropic-beta"), "a,b");

@@ -268,6 +268,32 @@ TEST(compatible_presets, llama_cpp_gets_the_schema_beside_its_type) {
     EXPECT_EQ(sent["response_format"]["schema"]["type"], "object");
 }
 
+TEST(compatible, splits_thinking_from_the_content_whole_and_streamed) {
+    const auto api = compatible("https://llm.example/v1", openai_quirks().think_tags()).make();
+    const auto whole = api->decode(
+        http::response{200, {}, R"({"choices":[{"message":{"content":"<think>Hm.</think>\n42"}}]})", {}}, {});
+    ASSERT_TRUE(whole);
+    EXPECT_EQ(whole->reasoning(), "Hm.");
+    EXPECT_EQ(whole->text(), "42");
+
+    const auto decoder = api->make_stream_decoder();
+    chat_accumulator into;
+    for (const char* piece : {"<thi", "nk>H", "m.</", "think>\\n4", "2"}) {
+        const std::string chunk = R"({"choices":[{"delta":{"content":")" + std::string(piece) + "\"}}]}";
+        ASSERT_TRUE(decoder->read(sse::event{{}, chunk}, into));
+    }
+    EXPECT_EQ(into.message_of(0).reasoning, "Hm.");
+    EXPECT_EQ(into.message_of(0).content, "42");
+}
+
+TEST(compatible_presets, leave_tags_in_the_content_unless_told) {
+    for (const compatible& each : {ollama(full_environment), vllm(), llama_cpp(), lm_studio(), groq(full_environment),
+                                   deepseek(full_environment), openrouter(full_environment), mistral(full_environment),
+                                   gemini(full_environment)}) {
+        EXPECT_FALSE(each.quirks().has_think_tags());
+    }
+}
+
 }  // namespace
 
 }  // namespace compatible_tests

@@ -167,6 +167,78 @@ error echoed(const openai& options, const std::string& hidden) {
     return response ? error() : response.error();
 }
 
+// --- headers of the environment ---
+
+/// What `OPENAI_CUSTOM_HEADERS` and `OPENAI_API_KEY` say in the test that runs.
+const char* custom_headers = nullptr;
+const char* environment_key = nullptr;
+const char* custom_environment(const char* name) {
+    if (std::strcmp(name, "OPENAI_CUSTOM_HEADERS") == 0) return custom_headers;
+    return std::strcmp(name, "OPENAI_API_KEY") == 0 ? environment_key : nullptr;
+}
+openai with_custom_headers(const char* lines, const char* key = "sk-environment") {
+    custom_headers = lines;
+    environment_key = key;
+    return openai(custom_environment);
+}
+
+TEST(openai, sends_the_headers_of_the_environment) {
+    const auto request =
+        encoded(with_custom_headers("\n X-Title:  my app \r\n\nx-route : a:b\nUser-Agent: app/1\nX-None:\n"));
+    EXPECT_EQ(request.headers.get("X-Title"), "my app");
+    EXPECT_EQ(request.headers.get("X-Route"), "a:b");
+    EXPECT_EQ(request.headers.get("User-Agent"), "app/1");
+    EXPECT_TRUE(request.headers.contains("X-None"));
+    EXPECT_EQ(request.headers.get("Authorization"), "Bearer sk-environment");
+}
+
+TEST(openai, lets_options_win_over_the_headers_of_the_environment) {
+    const auto request = encoded(with_custom_headers("OpenAI-Organization: org_e\nX-A: e\nX-B: e\nX-C: e")
+                                     .organization("org_o")
+                                     .header("x-a", "o"),
+                                 chat_request("m").user("hi").header("x-b", "r"));
+    EXPECT_EQ(request.headers.get("OpenAI-Organization"), "org_o");
+    EXPECT_EQ(request.headers.get("X-A"), "o");
+    EXPECT_EQ(request.headers.get("X-B"), "r");
+    EXPECT_EQ(request.headers.get("X-C"), "e");
+}
+
+TEST(openai, names_the_variable_whose_lines_are_no_headers) {
+    EXPECT_EQ(refused(with_custom_headers("X-A: 1\nBearer sk-secret-1")), "OPENAI_CUSTOM_HEADERS");
+    EXPECT_EQ(refused(with_custom_headers(": 1")), "OPENAI_CUSTOM_HEADERS");
+    EXPECT_EQ(refused(with_custom_headers("X A: 1")), "OPENAI_CUSTOM_HEADERS");
+    EXPECT_EQ(refused(with_custom_headers("X-A: 1\x01")), "OPENAI_CUSTOM_HEADERS[X-A]");
+    EXPECT_EQ(refused(with_custom_headers("host: 1")), "OPENAI_CUSTOM_HEADERS[host]");
+    const auto wrong = with_custom_headers("X-A: 1\n\nBearer sk-secret-1").check();
+    ASSERT_FALSE(wrong);
+    EXPECT_NE(wrong.error().message().find("OPENAI_CUSTOM_HEADERS: line 3"), std::string::npos);
+    EXPECT_EQ(wrong.error().message().find("sk-secret"), std::string::npos);
+}
+
+TEST(openai, sends_no_key_of_a_header_in_place_of_another) {
+    EXPECT_EQ(refused(with_custom_headers("authorization: Bearer sk-custom-1")), "OPENAI_CUSTOM_HEADERS");
+    // A key that the program sets, be it none, puts those of the environment aside.
+    const char* const both = "authorization: Bearer sk-custom-1\napi-key: sk-custom-2\nX-A: 1";
+    const auto own = encoded(with_custom_headers(both).api_key("sk-own"));
+    EXPECT_EQ(own.headers.get("Authorization"), "Bearer sk-own");
+    EXPECT_FALSE(own.headers.contains("api-key"));
+    EXPECT_EQ(own.headers.get("X-A"), "1");
+    const auto none = encoded(with_custom_headers(both).api_key("").base_url("http://localhost:1234/v1"));
+    EXPECT_FALSE(none.headers.contains("Authorization"));
+}
+
+TEST(openai, takes_its_key_from_a_header_where_there_is_no_other) {
+    const auto environment = with_custom_headers("Authorization: Bearer sk-custom-1", nullptr);
+    EXPECT_EQ(encoded(environment).headers.get("Authorization"), "Bearer sk-custom-1");
+    const auto option = openai(empty_environment).header("Authorization", "Bearer sk-own");
+    EXPECT_EQ(encoded(option).headers.get("Authorization"), "Bearer sk-own");
+    // And shows it as little.
+    const auto refusal = environment.make()->decode(
+        http::response{401, {}, R"({"error":{"message":"Incorrect key: sk-custom-1"}})", {}}, {});
+    ASSERT_FALSE(refusal);
+    EXPECT_EQ(refusal.error().text().find("sk-custom-1"), std::string::npos);
+}
+
 TEST(openai, hides_its_secrets_in_every_part_of_an_error) {
     const auto keyless = [] { return openai(empty_environment).base_url("http://h"); };
     const std::string hidden = "the-secret-1";

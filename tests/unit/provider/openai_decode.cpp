@@ -314,6 +314,47 @@ TEST(decode_chat, reads_limits_from_the_headers) {
     EXPECT_EQ(response->rate_limits().tokens.reset, 2s);
 }
 
+// --- thinking in the content ---
+
+/// The same, of a server that leaves thinking in the content.
+answer with_think_tags(const std::string& members) {
+    const std::string body = "{\"choices\":[{\"message\":{" + members + "}}]}";
+    const auto response =
+        openai_format::decode_chat(http::response{200, {}, body, {}}, now, openai_quirks().think_tags());
+    EXPECT_TRUE(response);
+    return response && !response->choices().empty() ? response->choices()[0].message : answer();
+}
+
+TEST(decode_chat, splits_thinking_from_the_content_only_where_it_is_told_to) {
+    const std::string content = R"("content":"<think>\nSix by seven.\n</think>\n\n42")";
+    const answer split = with_think_tags(content);
+    EXPECT_EQ(split.content, "42");
+    EXPECT_EQ(split.reasoning, "Six by seven.\n");
+    EXPECT_EQ(split.reasoning_field, "think");
+
+    const answer left = with_message(content).message;
+    EXPECT_EQ(left.content, "<think>\nSix by seven.\n</think>\n\n42");
+    EXPECT_EQ(left.reasoning, "");
+}
+
+TEST(decode_chat, loses_no_text_for_the_sake_of_a_tag) {
+    EXPECT_EQ(with_think_tags(R"("content":" <thin")").content, " <thin");
+    EXPECT_EQ(with_think_tags(R"("content":" 42 </think>")").content, " 42 </think>");
+    EXPECT_EQ(with_think_tags(R"("content":"<think>Hm. </")").reasoning, "Hm. </");
+    EXPECT_EQ(with_think_tags(R"("content":null)").content, "");
+}
+
+TEST(decode_chat, leaves_the_content_where_thinking_has_a_member_or_a_part_of_its_own) {
+    for (const char* members : {R"("content":"<think>a</think>42","reasoning":"b")",
+                                R"("reasoning_content":"b","content":"<think>a</think>42")",
+                                R"("content":[{"type":"thinking","thinking":[{"type":"text","text":"b"}]},)"
+                                R"({"type":"text","text":"<think>a</think>42"}])"}) {
+        const answer whole = with_think_tags(members);
+        EXPECT_EQ(whole.content, "<think>a</think>42") << members;
+        EXPECT_EQ(whole.reasoning, "b") << members;
+    }
+}
+
 }  // namespace
 
 }  // namespace openai_decode_tests

@@ -21,6 +21,7 @@ TEST(openai_quirks, are_those_of_openai_itself_unless_told) {
     EXPECT_FALSE(none.is_developer_system());
     EXPECT_FALSE(none.has_flat_schema());
     EXPECT_FALSE(none.is_done_required());
+    EXPECT_FALSE(none.has_think_tags());
 }
 
 TEST(openai_quirks, let_the_last_word_on_a_field_hold) {
@@ -36,6 +37,7 @@ TEST(openai_quirks, chain_on_objects_and_on_temporaries) {
     openai_quirks named;
     named.drop("a").developer_as_system().echo_reasoning(reasoning_echo::always, "thinking").echo_native(false);
     named.fetches_images(false).flat_schema().required_word("any").stream_usage(false).requires_done();
+    named.think_tags();
     const auto chained = openai_quirks()
                              .drop("a")
                              .developer_as_system()
@@ -45,7 +47,8 @@ TEST(openai_quirks, chain_on_objects_and_on_temporaries) {
                              .flat_schema()
                              .required_word("any")
                              .stream_usage(false)
-                             .requires_done();
+                             .requires_done()
+                             .think_tags();
     for (const openai_quirks& each : {named, chained}) {
         EXPECT_EQ(each.find("a")->treatment, openai_quirks::treatment::drop);
         EXPECT_TRUE(each.is_developer_system());
@@ -57,6 +60,7 @@ TEST(openai_quirks, chain_on_objects_and_on_temporaries) {
         EXPECT_EQ(each.required_word(), "any");
         EXPECT_FALSE(each.asks_stream_usage());
         EXPECT_TRUE(each.is_done_required());
+        EXPECT_TRUE(each.has_think_tags());
     }
 }
 

@@ -637,6 +637,71 @@ TEST(openai_stream, says_what_it_cannot_understand) {
     }
 }
 
+// --- thinking in the content ---
+
+std::string content_delta(std::string_view text) {
+    return "\"content\":" + nlohmann::json(text).dump();
+}
+
+TEST(openai_stream, splits_thinking_from_the_content_wherever_it_is_cut) {
+    const std::string text = "<think>\nSix by </ seven.</think>\n\n42";
+    for (std::size_t first = 0; first <= text.size(); ++first) {
+        for (std::size_t second = first; second <= text.size(); ++second) {
+            stream in(openai_quirks().think_tags());
+            in.delta(content_delta(text.substr(0, first)));
+            in.delta(content_delta(text.substr(first, second - first)));
+            in.delta(content_delta(text.substr(second)), R"(,"finish_reason":"stop")");
+            ASSERT_EQ(in.message().reasoning, "Six by </ seven.") << first << ' ' << second;
+            ASSERT_EQ(in.message().content, "42") << first << ' ' << second;
+            ASSERT_EQ(in.message().reasoning_field, "think");
+        }
+    }
+    stream as_it_is;
+    as_it_is.delta(content_delta(text));
+    EXPECT_EQ(as_it_is.message().content, text);
+}
+
+TEST(openai_stream, gives_thinking_and_text_as_events_as_soon_as_they_are_told_apart) {
+    stream in(openai_quirks().think_tags());
+    in.delta(content_delta("<th"));
+    EXPECT_EQ(in.all_events(), events{});
+    in.delta(content_delta("ink>Six"));
+    EXPECT_EQ(in.all_events(), events{"reasoning 0 Six"});
+    in.delta(content_delta(" by seven.</think>\n4"));
+    EXPECT_EQ(in.all_events(), (events{"reasoning 0  by seven.", "text 0 4"}));
+    in.delta(content_delta("2"));
+    EXPECT_EQ(in.all_events(), events{"text 0 2"});
+}
+
+TEST(openai_stream, gives_what_might_have_been_a_tag_when_its_choice_ends) {
+    stream in(openai_quirks().think_tags());
+    in.chunk(R"({"choices":[{"index":0,"delta":{"content":"\n<thi"}},{"index":1,"delta":{"content":"<thi"}}]})");
+    EXPECT_EQ(in.all_events(), events{});
+    in.chunk(R"({"choices":[{"index":0,"delta":{},"finish_reason":"length"}]})");
+    EXPECT_EQ(in.all_events(), (events{"text 0 \n<thi", "finish 0 length"}));
+    // The other choice goes on.
+    in.chunk(R"({"choices":[{"index":1,"delta":{"content":"nk>Hm. </thi"}}]})");
+    EXPECT_EQ(in.all_events(), events{"reasoning 1 Hm. "});
+    in.chunk("[DONE]");
+    EXPECT_EQ(in.all_events(), events{"reasoning 1 </thi"});
+    EXPECT_EQ(in.message(1).reasoning, "Hm. </thi");
+}
+
+TEST(openai_stream, gives_what_might_have_been_a_tag_when_it_is_cut_off) {
+    stream in(openai_quirks().think_tags());
+    in.delta(content_delta("<thi"));
+    EXPECT_FALSE(in.finish());
+    EXPECT_EQ(in.message().content, "<thi");
+}
+
+TEST(openai_stream, leaves_the_content_where_thinking_has_a_member_of_its_own) {
+    stream in(openai_quirks().think_tags());
+    in.delta(content_delta("\n")).delta(R"("reasoning_content":"b")").delta(content_delta("<think>a</think>"));
+    in.delta(content_delta("42"), R"(,"finish_reason":"stop")");
+    EXPECT_EQ(in.message().content, "\n<think>a</think>42");
+    EXPECT_EQ(in.message().reasoning, "b");
+}
+
 }  // namespace
 
 }  // namespace openai_stream_tests

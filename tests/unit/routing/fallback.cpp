@@ -256,6 +256,41 @@ CHORUS_TEST(fallback, streams_from_the_first_route_that_brings_content) {
     EXPECT_EQ(dead->streams().open + alive->streams().open, 0u);
 }
 
+CHORUS_TEST(fallback, hands_out_what_a_content_filter_found_before_the_first_content) {
+    const auto filtered = [](std::string_view finding) {
+        return R"(data: {"choices":[],"prompt_filter_results":)" + std::string(finding) + "}\n\n";
+    };
+    const auto dead = streaming({filtered("[0]")}, error(errc::truncated));
+    // Some with the content in one piece, some before it.
+    const auto alive =
+        streaming({filtered("[1]"), filtered("[2]") + ": ping\n\n",
+                   R"(data: {"choices":[{"index":0,"delta":{},"content_filter_results":{"hate":3}}]})"
+                   "\n\n" +
+                       openai_text_event("Be"),
+                   openai_text_event("cause.") + filtered("[4]") + openai_finish_event() + std::string(openai_end)});
+    client a = client_of(get_executor(), dead), b = client_of(get_executor(), alive);
+    fallback llm({a, b});
+    stream_options options;
+    options.heartbeats = true;
+    options.content_filters = true;
+    for (const bool is_polled : {false, true}) {
+        auto answer = co_await llm.try_stream(question(), options);
+        CO_ASSERT_TRUE(answer) << answer.error().message();
+        routed_stream moved = std::move(*answer);
+        std::vector<std::string> told;
+        const auto note = [&](const chat_event& event) {
+            if (const auto* piece = std::get_if<text_event>(&event)) told.emplace_back(piece->text);
+            if (const auto* found = std::get_if<content_filter_event>(&event)) {
+                told.push_back(std::string(found->results) + (found->choice ? " of a choice" : ""));
+            }
+        };
+        for (chat_event event; is_polled && moved.poll(event);) note(event);
+        while (auto event = co_await moved.next()) note(*event);
+        EXPECT_EQ(told, (std::vector<std::string>{"[1]", "[2]", "{\"hate\":3} of a choice", "Be", "cause.", "[4]"}));
+        EXPECT_EQ(moved.accumulated().text(), "Because.");
+    }
+}
+
 CHORUS_TEST(fallback, does_not_leave_a_stream_that_has_brought_content) {
     const auto broken = streaming({openai_text_event("Be")}, error(errc::truncated));
     const auto other = streaming({openai_text_event("No")});

@@ -232,6 +232,23 @@ CHORUS_TEST(run_tools, the_limit_of_a_request_is_that_of_each_round) {
     EXPECT_EQ(model->last_limits.total, 500ms);
 }
 
+CHORUS_TEST(run_tools, names_each_round_apart_where_the_user_names_the_request) {
+    const auto model = std::make_shared<scripted_model>();
+    model->calls({call("c1", "wait")}).calls({call("c2", "wait")}).says("Done.");
+    client llm(get_executor(), endpoint(), model);
+    auto request = question();
+    request.header("idempotency-key", "mine").header("X-Client-Request-Id", "id").header("X-Other", "same");
+    const auto run = co_await try_run_tools(llm, std::move(request), sample_tools());
+    CO_ASSERT_TRUE(run);
+    std::vector<std::string> names;
+    for (const auto& sent : model->headers) {
+        names.push_back(std::string(sent.get("Idempotency-Key")) + " " + std::string(sent.get("X-Client-Request-Id")) +
+                        " " + std::string(sent.get("X-Other")));
+    }
+    EXPECT_EQ(names, (std::vector<std::string>{"mine id same", "mine-2 id-2 same", "mine-3 id-3 same"}));
+    EXPECT_EQ(run->conversation.options().headers.size(), 3u) << "they stay as the user set them";
+}
+
 CHORUS_TEST(run_tools, the_limit_of_the_run_ends_it_in_the_middle_of_a_handler) {
     const auto model = std::make_shared<scripted_model>();
     model->calls({call("c1", "add", R"({"a":2,"b":3})"), call("c2", "wait")}).says("Done.");

@@ -64,6 +64,7 @@ class scripted_model final : public chorus::net::transport {
     chorus::awaitable<chorus::result<void>> send(const chorus::http::request& message, const chorus::http::limits& caps,
                                                  chorus::http::response& into) override {
         requests.push_back(tree::parse(message.body));
+        headers.push_back(message.headers);
         last_limits = caps;
         co_await chorus::sleep_for(latency);
         into = answers_.at(0);
@@ -74,6 +75,7 @@ class scripted_model final : public chorus::net::transport {
     void abort() noexcept override {}
 
     std::vector<tree> requests;
+    std::vector<chorus::http::headers> headers;  ///< of each request
     chorus::http::limits last_limits;
     std::chrono::milliseconds latency{1};
 

@@ -3,11 +3,13 @@
 #include <chorus/async/when_all.hpp>
 #include <chorus/detail/call.hpp>
 #include <chorus/detail/embed.hpp>
+#include <chorus/detail/naming_headers.hpp>
 
 #include <algorithm>
 #include <chrono>
 #include <exception>
 #include <optional>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -46,9 +48,16 @@ struct embedding_question {
         if (!made) return made.error();
         inputs = job->next - first;
         encoded = std::move(*made);
+        const bool is_only_one = first == 0 && job->next == job->request.inputs().size();
+        if (!is_only_one) number(encoded.headers);
         return {};
     }
     http::request& message() noexcept { return encoded; }
+    void number(http::headers& of) const {
+        for (const std::string_view name : naming_headers) {
+            if (of.contains(name)) of.set(name, numbered_name(of.get(name), job->answers.size()));
+        }
+    }
     result<embedding_response> decode(const provider& api, http::response&& received,
                                       std::chrono::system_clock::time_point now) const {
         return api.decode_embeddings(std::move(received), inputs, now);

@@ -98,6 +98,7 @@ class anthropic_provider final : public provider {
 CHORUS_DECL anthropic::anthropic(environment variables)
     : api_key_(detail::variable_of(variables, "ANTHROPIC_API_KEY")),
       auth_token_(detail::variable_of(variables, "ANTHROPIC_AUTH_TOKEN")),
+      custom_headers_(detail::variable_of(variables, "ANTHROPIC_CUSTOM_HEADERS")),
       base_url_(detail::variable_of(variables, "ANTHROPIC_BASE_URL")) {
     if (base_url_.empty()) base_url_ = "https://api.anthropic.com";
 }
@@ -141,6 +142,8 @@ namespace detail {
 struct anthropic_settings {
     const secret& key;
     const secret& token;
+    const secret& custom_headers;
+    bool takes_custom_keys;
     const std::string& base_url;
     const std::string& betas;
     std::int64_t max_tokens;
@@ -149,26 +152,32 @@ struct anthropic_settings {
 
 CHORUS_DECL endpoint anthropic_endpoint(const anthropic_settings& settings) {
     endpoint made(settings.base_url);
-    if (settings.key.empty() && settings.token.empty() && made.is_at("api.anthropic.com")) {
-        made.refuse("api_key", "no API key: set the environment variable ANTHROPIC_API_KEY or call api_key()");
-    }
     if (settings.max_tokens < 1) made.refuse("max_tokens", "max_tokens must be at least 1");
     made.add_key("api_key", "x-api-key", settings.key);
     made.add_key("auth_token", "Authorization", settings.token, "Bearer ");
     made.add("version", "anthropic-version", "2023-06-01");
+    made.set_from("ANTHROPIC_CUSTOM_HEADERS", settings.custom_headers, settings.takes_custom_keys);
     made.add("beta", "anthropic-beta", settings.betas);
-    return made.set(settings.headers);
+    made.set(settings.headers);
+    if (!made.has("x-api-key") && !made.has("Authorization") && made.is_at("api.anthropic.com")) {
+        made.refuse("api_key", "no API key: set the environment variable ANTHROPIC_API_KEY or call api_key()");
+    }
+    return made;
 }
 
 }  // namespace detail
 
 CHORUS_DECL result<void> anthropic::check() const {
-    return detail::anthropic_endpoint({api_key_, auth_token_, base_url_, betas_, max_tokens_, headers_}).check();
+    return detail::anthropic_endpoint(
+               {api_key_, auth_token_, custom_headers_, is_from_environment_, base_url_, betas_, max_tokens_, headers_})
+        .check();
 }
 
 CHORUS_DECL std::shared_ptr<const provider> anthropic::make() const {
     return detail::shared_new<const detail::anthropic_provider>(
-        detail::anthropic_endpoint({api_key_, auth_token_, base_url_, betas_, max_tokens_, headers_}), max_tokens_);
+        detail::anthropic_endpoint(
+            {api_key_, auth_token_, custom_headers_, is_from_environment_, base_url_, betas_, max_tokens_, headers_}),
+        max_tokens_);
 }
 
 }  // namespace chorus

@@ -17,11 +17,13 @@ CHORUS_DECL openai::openai(environment variables) {
     base_url_ = detail::variable_of(variables, "OPENAI_BASE_URL");
     organization_ = detail::variable_of(variables, "OPENAI_ORG_ID");
     project_ = detail::variable_of(variables, "OPENAI_PROJECT_ID");
+    custom_headers_ = secret(detail::variable_of(variables, "OPENAI_CUSTOM_HEADERS"));
     if (base_url_.empty()) base_url_ = "https://api.openai.com/v1";
 }
 
 CHORUS_DECL openai& openai::api_key(secret key) & {
     api_key_ = secret(std::string(detail::trimmed(key.expose())));
+    is_key_from_environment_ = false;
     return *this;
 }
 CHORUS_DECL openai& openai::base_url(std::string url) & {
@@ -43,14 +45,16 @@ CHORUS_DECL openai& openai::header(std::string name, std::string value) & {
 
 CHORUS_DECL detail::endpoint openai::make_endpoint() const {
     detail::endpoint made(base_url_);
-    // And on its regional and mTLS hosts, such as `eu.api.openai.com`.
-    if (api_key_.empty() && made.is_at("api.openai.com")) {
-        made.refuse("api_key", "no API key: set the environment variable OPENAI_API_KEY or call api_key()");
-    }
     made.add_key("api_key", "Authorization", api_key_, "Bearer ");
+    made.set_from("OPENAI_CUSTOM_HEADERS", custom_headers_, is_key_from_environment_);
     made.add("organization", "OpenAI-Organization", organization_);
     made.add("project", "OpenAI-Project", project_);
-    return made.set(headers_);
+    made.set(headers_);
+    // And on its regional and mTLS hosts, such as `eu.api.openai.com`.
+    if (!made.has("Authorization") && made.is_at("api.openai.com")) {
+        made.refuse("api_key", "no API key: set the environment variable OPENAI_API_KEY or call api_key()");
+    }
+    return made;
 }
 
 namespace detail {

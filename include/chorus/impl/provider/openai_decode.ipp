@@ -3,11 +3,13 @@
 #include <chorus/json/reader.hpp>
 #include <chorus/policy/rate_limit_headers.hpp>
 #include <chorus/provider/detail/openai_fields.hpp>
+#include <chorus/provider/detail/think_splitter.hpp>
 #include <chorus/provider/error_response.hpp>
 #include <chorus/provider/openai_decode.hpp>
 
 #include <algorithm>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -18,7 +20,7 @@ namespace detail {
 /// Reads one response. Members come in any order, with any of them missing or null.
 class chat_decoder {
  public:
-    explicit chat_decoder(std::string_view body) : in_(body) {}
+    chat_decoder(std::string_view body, bool has_think_tags) : in_(body), has_think_tags_(has_think_tags) {}
 
     result<void> run() {
         in_.object([&](std::string_view key) {
@@ -69,9 +71,10 @@ class chat_decoder {
         std::string_view legacy_call;
         string_pairs kept;
         native_content parts;
+        bool is_one_text = false;
         in_.object([&](std::string_view key) {
             if (key == "content") {
-                read_content(out, parts);
+                is_one_text = read_content(out, parts);
             } else if (key == "role") {
                 in_.read(out.role);
             } else if (key == "refusal") {
@@ -98,8 +101,21 @@ class chat_decoder {
             }
         });
         if (out.role.empty()) out.role = role::assistant;
+        if (has_think_tags_ && is_one_text && out.reasoning.empty()) split(out);
         if (!legacy_call.empty() && out.tool_calls.empty()) keep_legacy_call(out, legacy_call);
         if (!kept.empty() || !parts.empty()) out.native = make_native(kept, parts, out.content);
+    }
+
+    static void split(answer& out) {
+        think_splitter splitter;
+        const std::string content = std::exchange(out.content, {});
+        const auto keep = [&](const think_splitter::parts& found) {
+            out.reasoning.append(found.thinking);
+            out.content.append(found.text);
+        };
+        keep(splitter.take(content));
+        keep(splitter.finish());
+        if (!out.reasoning.empty()) out.reasoning_field = think_splitter::field;
     }
 
     static void keep_call(answer& out, std::string_view json) {
@@ -148,12 +164,9 @@ class chat_decoder {
         out.reasoning_field = *rank(field);
     }
 
-    /// A text, or parts.
-    void read_content(answer& out, native_content& parts) {
-        if (in_.peek() != json::kind::array) {
-            in_.read(out.content);
-            return;
-        }
+    /// A text, or parts. Returns whether it was a text.
+    bool read_content(answer& out, native_content& parts) {
+        if (in_.peek() != json::kind::array) return in_.read(out.content);
         std::string thinking;
         in_.array([&] {
             const std::string_view json = in_.raw();
@@ -164,9 +177,11 @@ class chat_decoder {
             if (!part.is_known) parts.add(out.content, part.text.size(), json);
         });
         keep_reasoning(out, reasoning_fields[3], std::move(thinking));
+        return false;
     }
 
     json::reader in_;
+    const bool has_think_tags_;
 };
 
 CHORUS_DECL error decode_failure(error failure, http::response received) {
@@ -178,9 +193,10 @@ CHORUS_DECL error decode_failure(error failure, http::response received) {
 
 }  // namespace detail
 
-CHORUS_DECL result<chat_response> decode_chat(http::response received, std::chrono::system_clock::time_point now) {
+CHORUS_DECL result<chat_response> decode_chat(http::response received, std::chrono::system_clock::time_point now,
+                                              const openai_quirks& quirks) {
     if (received.status < 200 || received.status > 299) return decode_error(std::move(received), now);
-    detail::chat_decoder decoder(received.body);
+    detail::chat_decoder decoder(received.body, quirks.has_think_tags());
     if (auto read = decoder.run(); !read) return detail::decode_failure(read.error(), std::move(received));
     if (decoder.completion.choices.empty()) {
         if (decoder.has_error || read_error_body(received.body).found) return decode_error(std::move(received), now);

@@ -4,6 +4,7 @@
 #include <chorus/json/writer.hpp>
 #include <chorus/provider/detail/event_shape.hpp>
 #include <chorus/provider/detail/openai_fields.hpp>
+#include <chorus/provider/detail/think_splitter.hpp>
 #include <chorus/provider/error_response.hpp>
 #include <chorus/provider/openai_stream.hpp>
 #include <chorus/text.hpp>
@@ -110,8 +111,10 @@ class detail_list {
     std::vector<members> objects_;
 };
 
+/// Of one choice, beside what the answer has of it already.
 struct kept_parts {
     int choice = 0;
+    think_splitter splitter;
     detail_list reasoning_details;
     string_pairs members;
     native_content parts;
@@ -133,7 +136,8 @@ struct delta_members {
 
 class chunk_decoder final : public chat_stream_decoder {
  public:
-    explicit chunk_decoder(bool requires_done) noexcept : requires_done_(requires_done) {}
+    chunk_decoder(bool requires_done, bool has_think_tags) noexcept
+        : requires_done_(requires_done), has_think_tags_(has_think_tags) {}
 
     result<void> read(const sse::event& next, chat_accumulator& into) override {
         if (is_done_) return {};
@@ -148,6 +152,7 @@ class chunk_decoder final : public chat_stream_decoder {
         if (data.front() == '{') return read_chunk(next.data, into);
         if (data.starts_with("[DONE]")) {
             is_done_ = true;
+            end_texts(into);
             settle(into);
             return {};
         }
@@ -157,6 +162,7 @@ class chunk_decoder final : public chat_stream_decoder {
     bool is_complete() const noexcept override { return is_done_; }
 
     result<void> finish(chat_accumulator& into) override {
+        end_texts(into);
         settle(into);
         if (is_done_ || (!requires_done_ && into.all_finished())) return {};
         error cut(errc::truncated, "the stream ended without its mark of the end");
@@ -288,6 +294,7 @@ class chunk_decoder final : public chat_stream_decoder {
         }
         if (reason.starts_with('"') && reason != "\"\"") {
             change();
+            if (has_think_tags_) end_text(choice, into);
             settle(into);
             into.finish(choice, text_of(reason, own_texts_[0]));
         }
@@ -360,6 +367,7 @@ class chunk_decoder final : public chat_stream_decoder {
             add_piece({text_target::kind::content, choice, {}, {}}, json, into);
         } else if (json.starts_with('[')) {
             change();
+            if (has_think_tags_) end_text(choice, into);
             json::reader in(json);
             in.array([&] { add_part(in.raw(), choice, into); });
         }
@@ -475,7 +483,7 @@ class chunk_decoder final : public chat_stream_decoder {
         const std::string_view text = text_of(json, own_texts_[0]);
         switch (target.what) {
             case text_target::kind::content:
-                return into.add_text(target.choice, text);
+                return has_think_tags_ ? split(target.choice, text, into) : into.add_text(target.choice, text);
             case text_target::kind::refusal:
                 return into.add_refusal(target.choice, text);
             case text_target::kind::reasoning:
@@ -489,7 +497,31 @@ class chunk_decoder final : public chat_stream_decoder {
         return into.add_tool_call(target.choice, piece);
     }
 
+    // --- thinking in the content ---
+
+    bool split(int choice, std::string_view text, chat_accumulator& into) {
+        if (!into.begin(choice)) return false;
+        const std::string_view field = into.message_of(choice).reasoning_field;
+        if (field.empty() || field == think_splitter::field) {
+            add(choice, kept_of(choice).splitter.take(text), into);
+            return true;
+        }
+        // The server knows what is thinking: its content has no tags, or they are meant as they are.
+        end_text(choice, into);
+        return into.add_text(choice, text);
+    }
+    static void add(int choice, const think_splitter::parts& found, chat_accumulator& into) {
+        into.add_reasoning(choice, think_splitter::field, found.thinking);
+        into.add_text(choice, found.text);
+    }
+    void end_text(int choice, chat_accumulator& into) { add(choice, kept_of(choice).splitter.finish(), into); }
+    void end_texts(chat_accumulator& into) {
+        if (!has_think_tags_) return;
+        for (kept_parts& each : kept_) add(each.choice, each.splitter.finish(), into);
+    }
+
     const bool requires_done_;
+    const bool has_think_tags_;
     bool is_done_ = false;
     bool is_too_much_ = false;
     int changes_ = 0;         // of the chunk that is being read
@@ -504,7 +536,7 @@ class chunk_decoder final : public chat_stream_decoder {
 }  // namespace detail
 
 CHORUS_DECL std::unique_ptr<chat_stream_decoder> make_stream_decoder(const openai_quirks& quirks) {
-    return std::make_unique<detail::chunk_decoder>(quirks.is_done_required());
+    return std::make_unique<detail::chunk_decoder>(quirks.is_done_required(), quirks.has_think_tags());
 }
 
 }  // namespace chorus::openai_format

@@ -6,8 +6,10 @@
 
 #include <cstddef>
 #include <exception>
+#include <optional>
 #include <utility>
 #include <variant>
+#include <vector>
 
 namespace chorus {
 
@@ -26,6 +28,12 @@ CHORUS_DECL error no_route() {
 CHORUS_DECL bool comes_before_content(const chat_event& event) noexcept {
     return std::holds_alternative<heartbeat_event>(event) || std::holds_alternative<usage_event>(event) ||
            std::holds_alternative<content_filter_event>(event);
+}
+
+CHORUS_DECL void keep_finding(const result<std::optional<chat_event>>& event,
+                              std::vector<routed_stream::finding>& findings) {
+    if (!event || !*event) return;
+    if (const auto* found = std::get_if<content_filter_event>(&**event)) findings.emplace_back(*found);
 }
 
 }  // namespace detail
@@ -71,15 +79,17 @@ CHORUS_LAZY_DECL awaitable<result<routed_stream>> fallback::run_stream(std::shar
         chat_request next = walk.request_for(i, i + 1 == routes.size(), chorus::now(here));
         chat_stream answer = routes[i].llm()->stream(std::move(next), options);
         result<std::optional<chat_event>> first;
+        std::vector<routed_stream::finding> findings;
         try {
             do {
                 first = co_await answer.try_next();
+                detail::keep_finding(first, findings);
             } while (first && *first && detail::comes_before_content(**first));
         } catch (...) {
             first = error::from_exception(std::current_exception());
         }
         if (first) {
-            routed_stream begun(std::move(answer), *first, i, walk.take_failures());
+            routed_stream begun(std::move(answer), std::move(findings), *first, i, walk.take_failures());
             co_return begun;
         }
         last = first.error();

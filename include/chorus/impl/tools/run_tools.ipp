@@ -1,5 +1,7 @@
 #pragma once
 
+#include <chorus/detail/naming_headers.hpp>
+#include <chorus/http/headers.hpp>
 #include <chorus/tools/run_tools.hpp>
 
 #include <algorithm>
@@ -7,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace chorus {
@@ -64,7 +67,8 @@ class tool_loop {
         for (;;) {
             ++rounds_;
             if (options_.observer != nullptr) options_.observer->on_round(rounds_, conversation_);
-            auto reply = co_await llm_.try_complete(conversation_);
+            chat_request next = next_request();
+            auto reply = co_await llm_.try_complete(std::move(next));
             if (!reply) co_return std::move(reply);
             add_usage(usage_, reply->usage());
             if (options_.observer != nullptr) options_.observer->on_answer(*reply);
@@ -88,6 +92,19 @@ class tool_loop {
     }
 
  private:
+    /// The user's name for a request is that of the first alone: the others ask something else.
+    chat_request next_request() const {
+        chat_request next = conversation_;
+        if (rounds_ == 1) return next;
+        for (const auto& [header, value] : conversation_.options().headers) {
+            const auto is_same = [&](std::string_view name) { return http::equal_names(name, header); };
+            if (std::any_of(naming_headers.begin(), naming_headers.end(), is_same)) {
+                next.header(header, numbered_name(value, rounds_));
+            }
+        }
+        return next;
+    }
+
     awaitable<void> run_calls(answer asked) {
         // A request with a call that has neither would be refused.
         for (tool_call& call : asked.tool_calls) {

@@ -22,7 +22,9 @@ namespace chorus::detail {
 /// The value of a variable without the white space around it; empty where there is none.
 std::string variable_of(environment variables, const char* name);
 
-/// The key in a header of a kind that servers take keys from; empty for all others.
+/// Whether servers take keys from headers of this name.
+bool holds_key(std::string_view name) noexcept;
+/// The key in such a header; empty for all others.
 std::string_view key_in_header(std::string_view name, std::string_view value) noexcept;
 bool has_key(const string_pairs& headers) noexcept;
 
@@ -46,12 +48,18 @@ class endpoint {
     /// For a URL that has another name among the options, or none.
     endpoint(result<http::url> base, std::string_view option);
 
-    /// Adds a header to every request, unless it is empty. `option` names its setter in errors, which quote no value.
+    /// Sets a header of every request, unless it is empty. `option` names its setter in errors, which quote no value.
     endpoint& add(std::string_view option, std::string_view name, std::string_view value);
     /// Adds a header that holds a key behind a prefix such as `Bearer `, unless the key is empty.
     endpoint& add_key(std::string_view option, std::string_view name, const secret& key, std::string_view prefix = {});
+    /// Adds the headers that a variable lists, a line each, as `Name: value`, in place of the default ones of their names.
+    /// Without `takes_keys` those with keys are left out.
+    /// Errors: a line that is no header, and a key where there is one already; they name the variable, and quote no value.
+    endpoint& set_from(std::string_view variable, const secret& lines, bool takes_keys);
     /// Adds headers of the user, each in place of those of its name.
     endpoint& set(const string_pairs& headers);
+    /// Tells whether requests carry a header.
+    bool has(std::string_view header) const noexcept { return headers_.contains(header); }
     /// Says what is wrong with an option.
     endpoint& refuse(std::string_view option, std::string text);
 
@@ -74,6 +82,8 @@ class endpoint {
     std::unique_ptr<chat_stream_decoder> cleaned(std::unique_ptr<chat_stream_decoder> decoder) const;
 
  private:
+    void set(std::string_view name, std::string_view value);
+
     http::url base_;
     http::headers headers_;
     std::optional<error> failure_;

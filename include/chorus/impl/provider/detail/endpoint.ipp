@@ -16,6 +16,11 @@ CHORUS_DECL std::string variable_of(environment variables, const char* name) {
 
 // --- secrets ---
 
+CHORUS_DECL bool holds_key(std::string_view name) noexcept {
+    return http::equal_names(name, "authorization") || http::equal_names(name, "api-key") ||
+           http::equal_names(name, "x-api-key");
+}
+
 CHORUS_DECL std::string_view key_in_header(std::string_view name, std::string_view value) noexcept {
     value = trimmed(value);
     if (http::equal_names(name, "authorization")) {
@@ -23,7 +28,7 @@ CHORUS_DECL std::string_view key_in_header(std::string_view name, std::string_vi
         value.remove_prefix(std::min(value.find(' ') + 1, value.size()));
         return trimmed(value);
     }
-    return http::equal_names(name, "api-key") || http::equal_names(name, "x-api-key") ? value : std::string_view();
+    return holds_key(name) ? value : std::string_view();
 }
 
 CHORUS_DECL bool has_key(const string_pairs& headers) noexcept {
@@ -105,7 +110,7 @@ CHORUS_DECL endpoint& endpoint::add(std::string_view option, std::string_view na
     if (!http::headers::is_valid_value(value)) {
         return refuse(option, std::string(option) + " holds a line break or another control character");
     }
-    headers_.add(name, value);
+    headers_.set(name, value);
     return *this;
 }
 
@@ -116,14 +121,45 @@ CHORUS_DECL endpoint& endpoint::add_key(std::string_view option, std::string_vie
     return add(option, name, std::string(prefix) + key.expose());
 }
 
+CHORUS_DECL endpoint& endpoint::set_from(std::string_view variable, const secret& lines, bool takes_keys) {
+    std::string_view rest = lines.expose();
+    for (int number = 1; !rest.empty(); ++number) {
+        const std::size_t end = std::min(rest.find('\n'), rest.size());
+        const std::string_view line = trimmed(rest.substr(0, end));
+        rest.remove_prefix(std::min(end + 1, rest.size()));
+        if (line.empty()) continue;
+        const std::size_t colon = line.find(':');
+        if (colon == line.npos) {
+            return refuse(variable, std::string(variable) + ": line " + std::to_string(number) +
+                                        " is no header, which is a name, a colon and a value");
+        }
+        const std::string_view name = trimmed(line.substr(0, colon));
+        const std::string_view value = trimmed(line.substr(colon + 1));
+        if (auto valid = validate_header(name, value, variable); !valid) {
+            if (!failure_) failure_ = valid.error();
+        } else if (holds_key(name) && takes_keys && has(name)) {
+            // Which of the two is meant, nobody can tell.
+            refuse(variable, std::string(variable).append(": ").append(name).append(
+                                 " is also sent with the key of a variable of its own: unset one of them"));
+        } else if (!holds_key(name) || takes_keys) {
+            set(name, value);
+        }
+    }
+    return *this;
+}
+
+CHORUS_DECL void endpoint::set(std::string_view name, std::string_view value) {
+    headers_.set(name, value);
+    secrets_->add(key_in_header(name, value));
+}
+
 CHORUS_DECL endpoint& endpoint::set(const string_pairs& headers) {
     for (const auto& [name, value] : headers) {
         if (auto valid = validate_header(name, value, "headers"); !valid) {
             if (!failure_) failure_ = valid.error();
             continue;
         }
-        headers_.set(name, value);
-        secrets_->add(key_in_header(name, value));
+        set(name, value);
     }
     return *this;
 }

@@ -35,7 +35,7 @@ CHORUS_DECL result<http::request> openai_provider::encode_stream(const chat_requ
 
 CHORUS_DECL result<chat_response> openai_provider::decode(http::response received,
                                                           std::chrono::system_clock::time_point now) const {
-    return cleaned(openai_format::decode_chat(std::move(received), now));
+    return cleaned(openai_format::decode_chat(std::move(received), now, server_.dialect().quirks));
 }
 
 }  // namespace chorus::detail
