@@ -28,7 +28,8 @@ class observer;
 ///     auto options = chorus::client_options().timeout(30s).max_connections(200);
 class client_options {
  public:
-    /// The total limit of a call that has none of its own (`chat_request::timeout`).
+    /// The total limit of a call that has none of its own (`chat_request::timeout`). What it waits for its turn does not
+    /// count: that has a limit of its own, `pool_timeout`.
     client_options& timeout(std::chrono::milliseconds total) & {
         limits_.total = total;
         return *this;
@@ -48,7 +49,7 @@ class client_options {
         limits_.first_byte = limit;
         return *this;
     }
-    /// The limit on the wait for a free connection.
+    /// The limit on the wait for a turn: for a free connection, and as much at the limits of a server.
     client_options& pool_timeout(std::chrono::milliseconds limit) & {
         limits_.pool_wait = limit;
         return *this;

@@ -35,7 +35,7 @@ enum class errc {
     circuit_open,          ///< Too many calls to this server failed: for a while none is sent.
 
     timed_out,             ///< A limit set by `with_timeout` passed.
-    pool_timed_out,        ///< No connection became free within the pool-wait limit.
+    pool_timed_out,        ///< The call did not come to its turn within the pool-wait limit.
     connect_timed_out,     ///< The host was not resolved, or none of its addresses answered, within the connect limit.
     tls_timed_out,         ///< The TLS handshake was not done within the limit.
     first_byte_timed_out,  ///< The request was sent and no byte of the response came within the limit.

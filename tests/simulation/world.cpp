@@ -67,6 +67,7 @@ struct call {
     clock::time_point ended;
     std::optional<clock::time_point> cancelled_at;
     clock::duration paused{};  // by itself, with events at hand
+    clock::duration queued{};  // as it was told
     std::size_t times_ended = 0;
     error failure;       // none: it succeeded, or was left
     std::string answer;  // as far as it came
@@ -273,6 +274,7 @@ void world::plan_calls() {
 
 awaitable<void> world::read_events(call& mine, chat_stream answer) {
     for (std::size_t events = 0;; ++events) {
+        mine.queued = answer.accumulated().timing().queue;
         if (mine.how == manner::abandoned && events == mine.left_after) co_return;
         auto event = co_await answer.try_next();
         if (!event) {
@@ -305,6 +307,7 @@ awaitable<void> world::begin(std::size_t index) {
             const auto outcome = co_await std::move(work);
             if (outcome) {
                 mine.answer = outcome->text();
+                mine.queued = outcome->timing().queue;
                 mine.is_whole = true;
             } else {
                 mine.failure = outcome.error();
@@ -317,6 +320,7 @@ awaitable<void> world::begin(std::size_t index) {
         mine.failure = error::from_exception(std::current_exception());
     }
     if (const chat_response* part = mine.failure.partial()) mine.answer = part->text();
+    if (mine.failure.code()) mine.queued = mine.failure.queued();
     mine.ended = time_.now();
     ++mine.times_ended;
     if (is_over_) complain(index, "ends after everything was closed");
@@ -443,10 +447,10 @@ void world::check_call(std::size_t index) {
     if (was_cancelled && !mine.cancelled_at) complain(index, "was cancelled by nobody");
     if (mine.failure == errc::client_closed && !closed_at_) complain(index, "finds a client closed that is open");
     const auto lasted = mine.ended - mine.began;
-    const auto limit = mine.own_limit.value_or(limits_.total);
+    const auto limit = mine.queued + mine.own_limit.value_or(limits_.total);
     if (lasted > limit + mine.paused + tick) {
         complain(index, "lasts " + std::to_string(since_start(start_ + lasted).count()) + " us, past its limit of " +
-                            std::to_string(limit.count()) + " ms");
+                            std::to_string(std::chrono::ceil<microseconds>(limit).count()) + " us");
     }
     if (mine.failure == errc::deadline_exceeded && lasted < limit)
         complain(index, "exceeds a deadline that is to come");

@@ -24,7 +24,8 @@ struct outcome_of_world {
 /// - each call ends exactly once, and none hangs when nothing is left to happen;
 /// - an answer is the right one, whole: it is a function of the question; a part of one is a beginning of it;
 /// - an error is one that the faults of the world explain;
-/// - no call ends after its total limit, nor `deadline_exceeded` before it; a cancelled call ends at once;
+/// - no call ends after its total limit, nor `deadline_exceeded` before it, both counted without the wait for its turn; a
+///   cancelled call ends at once;
 /// - no lease is lost: with the last call the pool has no connection in use, being opened or waited for;
 /// - after `close` nothing is left: no stream, no deadline, no connection at a server, no handler;
 /// - the limits of a server let calls of one class through in the order in which they came, and those of different

@@ -215,7 +215,8 @@ CHORUS_TEST(client_observer, is_told_that_a_call_waits_when_it_begins_to) {
     simulated with(get_executor(), client_options().observer(seen).gate(one_at_a_time(get_executor())));
     auto first = spawn(get_executor(), with.llm.try_complete(question()));
     co_await sleep_for(500ms);
-    auto second = spawn(get_executor(), with.llm.try_complete(question()));
+    // It takes two seconds, and its turn comes after one and a half, which is none of its time.
+    auto second = spawn(get_executor(), with.llm.try_complete(question().timeout(3s)));
     co_await sleep_for(1ms);
     EXPECT_EQ(seen->seen, (notes{"call", "attempt 1", "call", "held call 2"}));
     EXPECT_EQ(seen->where, "api.test");
@@ -230,11 +231,13 @@ CHORUS_TEST(client_observer, is_told_that_a_call_waits_when_it_begins_to) {
     EXPECT_EQ(reply->timing().total, seen->ended.total);
 }
 
-enum class ending { deadline, cancelled, dropped };
+enum class ending { late, cancelled, dropped };
 
 CHORUS_TEST(client_observer, is_told_how_long_a_call_waited_in_vain) {
-    for (const auto& [how, limited_by_gate] : std::vector<std::pair<ending, bool>>{{ending::deadline, true},
-                                                                                   {ending::deadline, false},
+    http::limits short_wait;
+    short_wait.pool_wait = 1s;
+    for (const auto& [how, limited_by_gate] : std::vector<std::pair<ending, bool>>{{ending::late, true},
+                                                                                   {ending::late, false},
                                                                                    {ending::cancelled, true},
                                                                                    {ending::cancelled, false},
                                                                                    {ending::dropped, true}}) {
@@ -246,9 +249,10 @@ CHORUS_TEST(client_observer, is_told_how_long_a_call_waited_in_vain) {
         co_await sleep_for(1ms);
         seen->seen.clear();
         std::optional<task<result<chat_response>>> waits =
-            spawn(get_executor(), with.llm.try_complete(question().timeout(how == ending::deadline ? 1s : 1h)));
+            spawn(get_executor(),
+                  with.llm.try_complete(question().limits(how == ending::late ? short_wait : http::limits())));
         std::optional<error> failure;
-        if (how != ending::deadline) co_await sleep_for(1s);
+        if (how != ending::late) co_await sleep_for(1s);
         if (how == ending::cancelled) waits->cancel();
         if (how == ending::dropped) {
             waits.reset();
@@ -264,14 +268,14 @@ CHORUS_TEST(client_observer, is_told_how_long_a_call_waited_in_vain) {
         if (failure) {
             EXPECT_EQ(failure->queued(), 1s) << name;
         }
-        const std::string late = "the total time limit of the call passed";
+        const std::string late = "timed out waiting for its turn";
         notes wanted = {"call"};
         if (limited_by_gate) wanted.push_back("held call 2");
         if (!limited_by_gate) wanted.push_back("attempt 1");
-        if (how == ending::deadline) {
+        if (how == ending::late) {
             wanted.push_back((limited_by_gate ? "refused call 2: " : "pool timed out call 2: ") + late);
         }
-        wanted.push_back("end: " + (how == ending::deadline ? late : std::string("cancelled")));
+        wanted.push_back("end: " + (how == ending::late ? late : std::string("cancelled")));
         EXPECT_EQ(seen->seen, wanted) << name;
         EXPECT_TRUE(co_await std::move(busy));
     }
@@ -288,8 +292,8 @@ CHORUS_TEST(client_observer, counts_the_waits_of_all_attempts_and_no_opening_of_
     auto busy = spawn(get_executor(), with.llm.try_complete(question()));
     co_await sleep_for(1ms);
     const auto reply = co_await with.llm.try_complete(question());
-    const auto pool_timeouts = std::count(seen->seen.begin(), seen->seen.end(),
-                                          "pool timed out call 2: timed out waiting for a free connection");
+    const auto pool_timeouts =
+        std::count(seen->seen.begin(), seen->seen.end(), "pool timed out call 2: timed out waiting for its turn");
     EXPECT_GE(pool_timeouts, 1);
     if (reply) {
         EXPECT_GE(reply->timing().queue, 1s);

@@ -38,7 +38,7 @@ class with_request_options {
         options_.headers.emplace_back(std::move(name), std::move(value));
         return self();
     }
-    /// The limit on the whole call, in place of the client's.
+    /// The limit on the whole call, less what it waits for its turn, in place of the client's.
     Request& timeout(std::chrono::milliseconds total) & {
         options_.timeout = total;
         return self();

@@ -87,6 +87,7 @@ class call_progress {
     struct watched;
 
     void mark(http::request& message);
+    void count_queue(std::chrono::nanoseconds waited) noexcept;
     void end_hold(bool is_let_through) noexcept;
     void tell_limit(limit_event what, const error* failure) noexcept;
     void tell_end(call_end& end);

@@ -13,7 +13,7 @@ namespace chorus::http {
 /// the attempt that brought the answer. So `total - queue` is the time that is left without any queue. Of a call that
 /// failed, `error::queued` tells the same wait.
 struct timing {
-    std::chrono::nanoseconds queue{};       ///< Waiting for a connection of the pool, without its opening.
+    std::chrono::nanoseconds queue{};       ///< Waiting for its turn, without the opening of a connection for it.
     std::chrono::nanoseconds dns{};         ///< Resolving the host name.
     std::chrono::nanoseconds connect{};     ///< Connecting the socket.
     std::chrono::nanoseconds tls{};         ///< The TLS handshake.

@@ -51,7 +51,7 @@ CHORUS_DECL const char* describe(errc code) noexcept {
         case errc::timed_out:
             return "timed out";
         case errc::pool_timed_out:
-            return "timed out waiting for a free connection";
+            return "timed out waiting for its turn";
         case errc::connect_timed_out:
             return "timed out connecting";
         case errc::tls_timed_out:

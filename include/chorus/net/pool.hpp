@@ -36,6 +36,11 @@ class lease {
     connection& operator*() const noexcept;
     connection* operator->() const noexcept { return &**this; }
 
+    /// How long the call waited for its turn: until it was given this, or the opening of a connection began for it.
+    clock::duration queued() const noexcept { return queued_; }
+    /// Whether a connection was opened for the call, which it waited for behind its turn.
+    bool had_opening() const noexcept { return had_opening_; }
+
  private:
     friend class pool;
     lease(pool& owner, policy::pool_ledger::connection_id connection) noexcept;
@@ -43,6 +48,8 @@ class lease {
     pool* pool_ = nullptr;
     policy::pool_ledger::connection_id connection_ = policy::pool_ledger::no_connection;
     bool is_first_ = false;  // on its connection
+    bool had_opening_ = false;
+    clock::duration queued_{};
 };
 
 /// Carries out what the ledger decides: opens and closes connections, resumes who waited. Connections whose time is
@@ -66,8 +73,9 @@ class pool : public std::enable_shared_from_this<pool> {
     /// Completes with a lease on the first connection to `where` that becomes free or is opened.
     /// Called when `try_acquire` gave nothing.
     /// Cancellation: terminal; gives `errc::cancelled` and leaves the queue.
-    /// Errors: `errc::pool_timed_out` after `caps.pool_wait`, `errc::deadline_exceeded` at `deadline`, the error of
-    /// opening a connection, `errc::client_closed`; each with how long the call had waited, less that opening.
+    /// Errors: `errc::pool_timed_out` after `caps.pool_wait`; `errc::deadline_exceeded` at `deadline`, which what the call
+    /// waits for its turn puts off; the error of opening a connection; `errc::client_closed`. Each says how long the call
+    /// had waited for its turn.
     awaitable<result<lease>> acquire(const http::origin& where, const http::limits& caps, clock::time_point deadline);
 
     pool_stats stats() const noexcept;
@@ -98,8 +106,7 @@ class pool : public std::enable_shared_from_this<pool> {
     static awaitable<void> open_one(std::shared_ptr<pool> self, policy::pool_ledger::connection_id id,
                                     http::origin where, std::chrono::milliseconds connect,
                                     std::chrono::milliseconds tls);
-    void finish_opening(policy::pool_ledger::connection_id id, clock::time_point began,
-                        result<std::unique_ptr<connection>> outcome);
+    void finish_opening(policy::pool_ledger::connection_id id, result<std::unique_ptr<connection>> outcome);
     void give_back(policy::pool_ledger::connection_id id) noexcept;
     bool is_fit(const lease& given);
     error timed_out(errc limit);

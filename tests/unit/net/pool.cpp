@@ -168,16 +168,75 @@ CHORUS_TEST(pool, limits_the_wait_and_says_how_full_it_is) {
 
     auto patient = spawn(get_executor(), pool.call(1ms));
     co_await sleep_for(500ms);
-    caps.pool_wait = 1h;
-    caps.total = 1s;
+    caps.pool_wait = 1s;
     const auto late = co_await pool.call(1ms, caps);
     CO_ASSERT_FALSE(late);
-    EXPECT_EQ(late.error(), errc::deadline_exceeded);
+    EXPECT_EQ(late.error(), errc::pool_timed_out);
+    EXPECT_EQ(late.error().queued(), 1s);
     EXPECT_NE(late.error().text().find("2 calls waiting, the oldest for 1500 ms"), std::string::npos)
         << late.error().text();
     CO_ASSERT_TRUE(co_await std::move(busy));
     CO_ASSERT_TRUE(co_await std::move(patient));
     EXPECT_TRUE(pool.is_at_rest());
+}
+
+CHORUS_TEST(pool, does_not_count_the_wait_for_a_turn_against_the_call) {
+    pool_fixture pool(get_executor(), 1);
+    auto busy = spawn(get_executor(), pool.call(10s));
+    co_await sleep_for(20ms);
+    http::limits caps;
+    caps.total = 1s;
+    const auto start = test_clock().now();
+    CO_ASSERT_TRUE(co_await pool.call(1ms, caps));
+    EXPECT_GT(test_clock().now() - start, 9s);
+    CO_ASSERT_TRUE(co_await std::move(busy));
+}
+
+CHORUS_TEST(pool, counts_the_opening_of_a_connection_for_a_call_against_it) {
+    pool_fixture pool(get_executor(), 1);
+    pool.peers.opening_takes = 3s;
+    http::limits caps;
+    caps.total = 1s;
+    const auto start = test_clock().now();
+    const auto late = co_await pool.call(1ms, caps);
+    CO_ASSERT_FALSE(late);
+    EXPECT_EQ(late.error(), errc::deadline_exceeded);
+    EXPECT_EQ(late.error().queued(), 0s);
+    EXPECT_EQ(test_clock().now() - start, 1s);
+}
+
+CHORUS_TEST(pool, counts_the_opening_behind_the_wait_for_a_turn_from_where_it_begins) {
+    pool_fixture pool(get_executor(), 1);
+    auto busy = spawn(get_executor(), pool.call(10s));
+    co_await sleep_for(20ms);
+    http::limits caps;
+    caps.total = 2s;
+    // The connection that it waits for goes to another origin, and makes room for one of its own.
+    auto waiting = spawn(get_executor(), pool.call(1ms, caps, elsewhere));
+    co_await sleep_for(1s);
+    const auto came = test_clock().now() - 1s;
+    pool.peers.opening_takes = 5s;
+    CO_ASSERT_TRUE(co_await std::move(busy));
+    const auto turn = test_clock().now();
+    const auto late = co_await std::move(waiting);
+    CO_ASSERT_FALSE(late);
+    EXPECT_EQ(late.error(), errc::deadline_exceeded);
+    EXPECT_EQ(late.error().queued(), turn - came);
+    EXPECT_EQ(test_clock().now() - turn, 2s);
+}
+
+CHORUS_TEST(pool, lets_nobody_wait_who_has_no_time_left) {
+    pool_fixture pool(get_executor(), 1);
+    auto busy = spawn(get_executor(), pool.call(10s));
+    co_await sleep_for(20ms);
+    http::limits caps;
+    caps.total = 0s;
+    const auto start = test_clock().now();
+    const auto late = co_await pool.call(1ms, caps);
+    CO_ASSERT_FALSE(late);
+    EXPECT_EQ(late.error(), errc::deadline_exceeded);
+    EXPECT_EQ(test_clock().now(), start);
+    CO_ASSERT_TRUE(co_await std::move(busy));
 }
 
 CHORUS_TEST(pool, limits_the_opening_apart_from_the_wait) {

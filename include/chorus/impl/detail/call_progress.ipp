@@ -141,6 +141,14 @@ CHORUS_DECL bool call_progress::try_begin(http::request& message) {
     return true;
 }
 
+/// A gate was given the end of the wait for a turn, and not that of the call.
+CHORUS_DECL error told_of_turn(const error& refused) {
+    if (refused != errc::deadline_exceeded) return refused;
+    error late(errc::pool_timed_out, std::string(refused.text()));
+    late.phase(phase::pool);
+    return late;
+}
+
 CHORUS_DECL awaitable<bool> call_progress::begin(http::request& message, result<void>& outcome) {
     try {
         if (resume_at_ > shared_->timers.now()) co_await sleep_until(resume_at_);
@@ -157,9 +165,10 @@ CHORUS_DECL awaitable<bool> call_progress::begin(http::request& message, result<
                 tell_limit(limit_event::held, nullptr);
             }
             const gated_call call = watched_->call();
-            auto entered = co_await shared_->gates[watched_->passes.size()]->enter(call, deadline_);
+            auto entered = co_await shared_->gates[watched_->passes.size()]->enter(
+                call, saturating_add(watched_->held_since, limits_.pool_wait));
             if (!entered) {
-                outcome = entered.error();
+                outcome = told_of_turn(entered.error());
                 break;
             }
             watched_->passes.push_back(std::move(*entered));
@@ -176,12 +185,18 @@ CHORUS_DECL awaitable<bool> call_progress::begin(http::request& message, result<
     co_return bool(outcome);
 }
 
+/// What a call waits for its turn is none of its own time.
+CHORUS_DECL void call_progress::count_queue(std::chrono::nanoseconds waited) noexcept {
+    queued_ += waited;
+    deadline_ = saturating_add(deadline_, waited);
+}
+
 /// The wait for gates, if there was one, is over.
 CHORUS_DECL void call_progress::end_hold(bool is_let_through) noexcept {
     const clock::time_point since = std::exchange(watched_->held_since, clock::time_point{});
     if (since == clock::time_point{}) return;
     const std::chrono::nanoseconds waited = shared_->timers.now() - since;
-    queued_ += waited;
+    count_queue(waited);
     if (shared_->watcher && is_let_through) shared_->watcher->on_limited(watched_->info(), waited);
 }
 
@@ -201,7 +216,7 @@ CHORUS_DECL void call_progress::await_head(http::response& received) noexcept {
 }
 
 CHORUS_DECL void call_progress::answered(http::response& head) {
-    queued_ += head.timing.queue;
+    count_queue(head.timing.queue);
     head.timing.queue = queued_;
     head.listener = nullptr;
     // The transport knows of one attempt; a stream looks at the time itself when it ends.
@@ -226,7 +241,7 @@ CHORUS_DECL void call_progress::brought_content() {
 
 CHORUS_DECL bool call_progress::failed(const error& why) {
     broke(why);
-    queued_ += why.queued();
+    count_queue(why.queued());
     if (why.phase() == phase::pool && why == condition::timeout) tell_limit(limit_event::pool_timed_out, &why);
     if (!retry_) {
         policy::retry_options options = shared_->retries;

@@ -32,21 +32,17 @@ CHORUS_DECL std::optional<error> check(const policy::pool_options& options) {
     return std::nullopt;
 }
 
-/// Adds what the connection knows to the times of an exchange. The stages of its opening are those of its first one.
-CHORUS_DECL void complete(http::timing& timing, const http::timing& opening, bool is_reused, clock::duration queued) {
+/// Adds what the connection knows to the times of an exchange. The stages of its opening are those of the call that it was
+/// opened for.
+CHORUS_DECL void complete(http::timing& timing, const http::timing& opening, bool is_reused, bool had_opening,
+                          clock::duration queued) {
     timing.reused = is_reused;
     timing.queue = queued;
-    if (is_reused) return;
+    if (is_reused || !had_opening) return;
     timing.dns = opening.dns;
     timing.connect = opening.connect;
     timing.tls = opening.tls;
     timing.tls_resumed = opening.tls_resumed;
-}
-
-/// What of a wait for a connection was no opening.
-CHORUS_DECL clock::duration queued_for(const connection& link, clock::duration waited) noexcept {
-    if (link.use.answered > 0) return waited;
-    return std::max(waited - link.opening.dns - link.opening.connect - link.opening.tls, clock::duration::zero());
 }
 
 CHORUS_DECL error told_of_call(error failed, const http::request& message, int attempts, clock::duration queued) {
@@ -111,9 +107,10 @@ template <class Call>
 typename Call::outcome finish(const Call& call, typename Call::outcome done, const std::shared_ptr<transport>& owner,
                               lease& link, bool is_reused, clock::duration queued, clock::duration total) {
     const connection& via = *link;
+    const bool had_opening = link.had_opening();
     auto ready = call.finish(std::move(done), owner, link);
     http::timing& timing = call.timing(ready);
-    complete(timing, via.opening, is_reused, queued);
+    complete(timing, via.opening, is_reused, had_opening, queued);
     timing.total = total;
     return ready;
 }
@@ -177,17 +174,17 @@ awaitable<typename Call::outcome> http_transport::carry_out(const http::request&
                                                             Call call) {
     const auto self = shared_from_this();
     const clock::time_point started = timers_.now();
-    const clock::time_point deadline = chorus::detail::saturating_add(started, caps.total);
+    clock::time_point deadline = chorus::detail::saturating_add(started, caps.total);
     policy::replay_limits replays;
     clock::duration queued{};
     for (int attempts = 1;; ++attempts) {
         lease link = pool_->try_acquire(message.origin);
         if (!link) {
-            const clock::time_point asked = timers_.now();
             auto acquired = co_await pool_->acquire(message.origin, caps, deadline);
             if (!acquired) co_return told_of_wait(acquired.error(), message.origin, queued);
             link = std::move(*acquired);
-            queued += detail::queued_for(*link, timers_.now() - asked);
+            queued += link.queued();
+            deadline = chorus::detail::saturating_add(chorus::detail::saturating_add(started, caps.total), queued);
         }
         connection& via = *link;
         const connection::use_counts before = via.use;

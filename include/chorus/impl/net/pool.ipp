@@ -19,12 +19,18 @@ CHORUS_DECL lease::lease(pool& owner, policy::pool_ledger::connection_id connect
 }
 
 CHORUS_DECL lease::lease(lease&& other) noexcept
-    : pool_(std::exchange(other.pool_, nullptr)), connection_(other.connection_), is_first_(other.is_first_) {}
+    : pool_(std::exchange(other.pool_, nullptr)),
+      connection_(other.connection_),
+      is_first_(other.is_first_),
+      had_opening_(other.had_opening_),
+      queued_(other.queued_) {}
 
 CHORUS_DECL lease& lease::operator=(lease&& other) noexcept {
     std::swap(pool_, other.pool_);
     std::swap(connection_, other.connection_);
     std::swap(is_first_, other.is_first_);
+    std::swap(had_opening_, other.had_opening_);
+    std::swap(queued_, other.queued_);
     return *this;
 }
 
@@ -38,8 +44,9 @@ CHORUS_DECL connection& lease::operator*() const noexcept {
 
 /// A place in the queue, inside the frame of the call that waits. It ends by a lease, by an error, or with its frame.
 struct pool::waiter {
-    waiter(pool& owner, const http::origin& wanted, const http::limits& limits, clock::time_point start)
-        : home(owner), where(wanted), caps(limits), since(start), limit(owner.executor_) {}
+    waiter(pool& owner, const http::origin& wanted, const http::limits& limits, clock::time_point start,
+           clock::time_point end)
+        : home(owner), where(wanted), caps(limits), since(start), deadline(end), limit(owner.executor_) {}
     waiter(const waiter&) = delete;
     waiter& operator=(const waiter&) = delete;
     ~waiter() {
@@ -52,15 +59,31 @@ struct pool::waiter {
         coroutine = std::move(suspended);
         if (!is_queued) coroutine->resume({});
     }
+    /// Waits its turn, which costs the call none of its own time; one that has none left does not begin to.
+    void queue() {
+        const bool is_late = deadline <= since;
+        limit_reason = is_late ? errc::deadline_exceeded : errc::pool_timed_out;
+        limit.set<&waiter::ring>(is_late ? deadline : patience(), this);
+    }
+    /// A connection is being opened for its sake: what it waits from now on is the time of the call.
+    void begin_opening() {
+        turn = home.timers_.now();
+        const clock::time_point end = chorus::detail::saturating_add(deadline, turn - since);
+        if (end >= patience()) return;
+        limit_reason = errc::deadline_exceeded;
+        limit.set<&waiter::ring>(end, this);
+    }
+    clock::duration queued() const noexcept { return std::min(turn, home.timers_.now()) - since; }
+    clock::time_point patience() const noexcept { return chorus::detail::saturating_add(since, caps.pool_wait); }
     void grant(lease given) {
         granted = std::move(given);
+        granted.queued_ = queued();
+        granted.had_opening_ = turn != clock::time_point::max();
         finish();
     }
-    void refuse(error why) { refuse(std::move(why), home.timers_.now()); }
-    /// Its wait ended then: an opening that failed is no part of it.
-    void refuse(error why, clock::time_point waited_until) {
+    void refuse(error why) {
         if (why.phase() == phase::none) why.phase(phase::pool);
-        why.queued(std::max(waited_until - since, clock::duration::zero()));
+        why.queued(queued());
         refused = std::move(why);
         finish();
     }
@@ -79,6 +102,8 @@ struct pool::waiter {
     const http::origin& where;
     const http::limits& caps;
     clock::time_point since;
+    clock::time_point deadline;                         // but for the time in the queue
+    clock::time_point turn = clock::time_point::max();  // when a connection began to be opened for it
     alarm limit;
     errc limit_reason{};
     std::uint64_t ticket = 0;
@@ -138,19 +163,17 @@ CHORUS_DECL error in_pool(errc what, clock::duration queued = {}) {
 CHORUS_DECL awaitable<result<lease>> pool::acquire(const http::origin& where, const http::limits& caps,
                                                    clock::time_point deadline) {
     const clock::time_point start = timers_.now();
-    const clock::time_point patience = chorus::detail::saturating_add(start, caps.pool_wait);
     for (;;) {
         if (closed_) co_return detail::in_pool(errc::client_closed);
-        waiter self(*this, where, caps, start);
+        waiter self(*this, where, caps, start, deadline);
         self.ticket = ledger_.enqueue(where, &self);
         self.is_queued = true;
-        self.limit_reason = patience < deadline ? errc::pool_timed_out : errc::deadline_exceeded;
-        self.limit.set<&waiter::ring>(std::min(patience, deadline), &self);
+        self.queue();
         carry_out();
         try {
             co_await chorus::detail::async_suspend(executor_, self);
         } catch (const boost::system::system_error&) {
-            co_return detail::in_pool(errc::cancelled, timers_.now() - start);
+            co_return detail::in_pool(errc::cancelled, self.queued());
         }
         if (!self.granted) co_return std::move(self.refused);
         if (is_fit(self.granted)) co_return std::move(self.granted);
@@ -224,6 +247,7 @@ CHORUS_DECL void pool::carry_out() {
                     slots_[action.connection].opening =
                         spawn(executor_, open_one(shared_from_this(), action.connection, *action.origin,
                                                   who->caps.connect, who->caps.tls));
+                    who->begin_opening();
                     break;
             }
         }
@@ -270,7 +294,6 @@ CHORUS_DECL awaitable<void> pool::open_one(std::shared_ptr<pool> self, policy::p
     result<std::unique_ptr<connection>> outcome = error(errc::cancelled);
     stage_limit limit(*self, id, connect, tls);
     self->slots_[id].has_begun = true;
-    const clock::time_point began = self->timers_.now();
     limit.begins(phase::connect);
     try {
         if (!self->closed_) outcome = co_await self->open_(where, limit);
@@ -281,10 +304,10 @@ CHORUS_DECL awaitable<void> pool::open_one(std::shared_ptr<pool> self, policy::p
     if (limit.has_passed && !outcome && outcome.error() == condition::cancelled) {
         outcome = limit.told(outcome.error(), where);
     }
-    self->finish_opening(id, began, std::move(outcome));
+    self->finish_opening(id, std::move(outcome));
 }
 
-CHORUS_DECL void pool::finish_opening(policy::pool_ledger::connection_id id, clock::time_point began,
+CHORUS_DECL void pool::finish_opening(policy::pool_ledger::connection_id id,
                                       result<std::unique_ptr<connection>> outcome) {
     std::move(*slots_[id].opening).detach();
     slots_[id].opening.reset();
@@ -294,7 +317,7 @@ CHORUS_DECL void pool::finish_opening(policy::pool_ledger::connection_id id, clo
         slots_[id].link = std::move(*outcome);
         ledger_.opened(id, capacity, timers_.now());
     } else {
-        for (void* unlucky : ledger_.open_failed(id)) static_cast<waiter*>(unlucky)->refuse(outcome.error(), began);
+        for (void* unlucky : ledger_.open_failed(id)) static_cast<waiter*>(unlucky)->refuse(outcome.error());
     }
     carry_out();
 }
