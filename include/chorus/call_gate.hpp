@@ -55,7 +55,8 @@ class call_gate {
 
     /// Completes when an attempt that has to wait may go.
     /// Cancellation: terminal; nobody waits for it any more.
-    /// Errors: of the gate; at once, if it is known that the attempt cannot go before `deadline`.
+    /// Errors: of the gate; `errc::deadline_exceeded` at `deadline`, which no one else keeps, or at once where it is known
+    /// that the attempt cannot go before. The client tells it as `errc::pool_timed_out`: it is the limit on the wait.
     /// Lifetimes: the call outlives the operation.
     virtual awaitable<entry> enter(const gated_call& call, clock::time_point deadline);
 };

@@ -240,7 +240,8 @@ CHORUS_TEST(client_observer, is_told_how_long_a_call_waited_in_vain) {
                                                                                    {ending::late, false},
                                                                                    {ending::cancelled, true},
                                                                                    {ending::cancelled, false},
-                                                                                   {ending::dropped, true}}) {
+                                                                                   {ending::dropped, true},
+                                                                                   {ending::dropped, false}}) {
         const auto seen = std::make_shared<witness>();
         client_options options = client_options().observer(seen);
         if (limited_by_gate) options.gate(one_at_a_time(get_executor()));
@@ -271,7 +272,10 @@ CHORUS_TEST(client_observer, is_told_how_long_a_call_waited_in_vain) {
         const std::string late = "timed out waiting for its turn";
         notes wanted = {"call"};
         if (limited_by_gate) wanted.push_back("held call 2");
-        if (!limited_by_gate) wanted.push_back("attempt 1");
+        if (!limited_by_gate) {
+            wanted.push_back("attempt 1");
+            wanted.push_back("queued call 2");
+        }
         if (how == ending::late) {
             wanted.push_back((limited_by_gate ? "refused call 2: " : "pool timed out call 2: ") + late);
         }
@@ -279,6 +283,26 @@ CHORUS_TEST(client_observer, is_told_how_long_a_call_waited_in_vain) {
         EXPECT_EQ(seen->seen, wanted) << name;
         EXPECT_TRUE(co_await std::move(busy));
     }
+}
+
+CHORUS_TEST(client_observer, an_opening_behind_the_queue_is_none_of_it_for_a_call_that_is_dropped) {
+    const auto seen = std::make_shared<witness>();
+    testing::simulated_connection wire;
+    wire.opens_after = 500ms;
+    simulated with(get_executor(), client_options().observer(seen), http::protocol::http1, wire, 1);
+    auto busy = spawn(get_executor(), with.llm.try_complete(question()));
+    co_await sleep_for(1s);
+    std::optional<task<result<chat_response>>> waits = spawn(get_executor(), with.llm.try_complete(question()));
+    co_await sleep_for(1s);
+    busy.cancel();  // its connection goes with it, and another is opened
+    static_cast<void>(co_await std::move(busy));
+    co_await sleep_for(300ms);
+    waits.reset();
+    co_await sleep_for(1ms);
+    EXPECT_EQ(seen->seen,
+              (notes{"call", "attempt 1", "call", "attempt 1", "queued call 2", "end: cancelled", "end: cancelled"}));
+    EXPECT_EQ(seen->ended.queued, 1s);
+    EXPECT_EQ(seen->ended.total, 1300ms);
 }
 
 CHORUS_TEST(client_observer, counts_the_waits_of_all_attempts_and_no_opening_of_a_connection) {

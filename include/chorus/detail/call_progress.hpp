@@ -89,7 +89,6 @@ class call_progress {
     void mark(http::request& message);
     void count_queue(std::chrono::nanoseconds waited) noexcept;
     void end_hold(bool is_let_through) noexcept;
-    void tell_limit(limit_event what, const error* failure) noexcept;
     void tell_end(call_end& end);
     void finish(call_end& end);
 

@@ -4,6 +4,7 @@
 #include <chorus/async/awaitable.hpp>
 #include <chorus/async/timer_service.hpp>
 #include <chorus/call_gate.hpp>
+#include <chorus/chat/call_options.hpp>
 #include <chorus/client_options.hpp>
 #include <chorus/config.hpp>
 #include <chorus/error.hpp>
@@ -39,6 +40,8 @@ struct client_state {
 
     /// Tells whether a call may begin here and now. Errors: `errc::wrong_thread`; what was wrong with the options.
     result<void> check() const;
+    /// What a call may take: what it says itself, else what the client was given.
+    http::limits limits_of(const call_options* own) const;
     /// 64 evenly drawn bits.
     std::uint64_t random() noexcept;
 };

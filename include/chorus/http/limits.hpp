@@ -8,8 +8,8 @@ namespace chorus::http {
 
 /// How long and how large one call may become. Each limit that passes has an error of its own.
 /// The time that a call waits for its turn counts against `pool_wait` alone: thousands of calls begun at once do not time
-/// out for being many. It is so long at most in the queue of the pool, and as long at the gates of the client. Opening a
-/// connection for a call is no such wait.
+/// out for being many. Each attempt is so long at most in the queue of the pool, and as long at the gates of the client.
+/// Opening a connection for a call is no such wait.
 struct limits {
     std::chrono::milliseconds pool_wait = std::chrono::minutes(10);  ///< `errc::pool_timed_out`
     /// `errc::connect_timed_out`; for DNS, and then anew for each address from when it is tried (happy eyeballs): one that

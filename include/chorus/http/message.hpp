@@ -11,6 +11,18 @@
 
 namespace chorus::http {
 
+/// Is told that a request waits for its turn on a connection.
+class queue_listener {
+ public:
+    /// Others are before it.
+    virtual void queue_began() noexcept = 0;
+    /// Its turn has come, or it waits no longer. Not called when the call is dropped.
+    virtual void queue_ended() noexcept = 0;
+
+ protected:
+    ~queue_listener() = default;
+};
+
 /// One request. `Host`, `Content-Length` and connection management belong to the codec, not to `headers`.
 struct request {
     std::string method = "POST";
@@ -19,6 +31,8 @@ struct request {
     http::headers headers;
     std::string body;
     replay_level replay = replay_level::any;  ///< How far the transport may send it again by itself.
+    /// Set by who wants to hear of the wait; outlives the sending.
+    queue_listener* listener = nullptr;
 };
 
 /// Is told of the head of a response before its body is there.

@@ -9,6 +9,7 @@
 #include <chorus/config.hpp>
 #include <chorus/error.hpp>
 #include <chorus/http/limits.hpp>
+#include <chorus/http/message.hpp>
 #include <chorus/net/connection.hpp>
 #include <chorus/net/transport.hpp>
 #include <chorus/policy/pool_ledger.hpp>
@@ -70,13 +71,15 @@ class pool : public std::enable_shared_from_this<pool> {
     /// Gives a lease on an idle connection to `where`, if there is one that the peer has not closed.
     lease try_acquire(const http::origin& where);
 
-    /// Completes with a lease on the first connection to `where` that becomes free or is opened.
+    /// Completes with a lease on the first connection to the origin of `message` that becomes free or is opened.
     /// Called when `try_acquire` gave nothing.
     /// Cancellation: terminal; gives `errc::cancelled` and leaves the queue.
     /// Errors: `errc::pool_timed_out` after `caps.pool_wait`; `errc::deadline_exceeded` at `deadline`, which what the call
     /// waits for its turn puts off; the error of opening a connection; `errc::client_closed`. Each says how long the call
     /// had waited for its turn.
-    awaitable<result<lease>> acquire(const http::origin& where, const http::limits& caps, clock::time_point deadline);
+    /// Lifetimes: what is referred to outlives the operation. The listener of the message is told of the wait.
+    awaitable<result<lease>> acquire(const http::request& message, const http::limits& caps,
+                                     clock::time_point deadline);
 
     pool_stats stats() const noexcept;
 

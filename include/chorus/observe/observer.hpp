@@ -78,6 +78,7 @@ struct connection_info {
 /// What happened to a limit between calls and their server: a gate (`call_gate`), or the pool.
 enum class limit_event {
     held,                 ///< A call begins to wait for a gate.
+    queued,               ///< An attempt begins to wait for a connection.
     refused,              ///< A gate refused a call, or its deadline passed while it waited.
     pool_timed_out,       ///< A call waited in vain for a connection.
     paused,               ///< Every call to the model waits: the server refused one, or asked for patience.
@@ -89,13 +90,10 @@ enum class limit_event {
 
 /// The name of an event, such as "paused".
 constexpr std::string_view to_string(limit_event what) noexcept {
-    constexpr std::string_view names[] = {"held",
-                                          "refused",
-                                          "pool timed out",
-                                          "paused",
-                                          "concurrency changed",
-                                          "circuit opened",
-                                          "circuit half opened",
+    constexpr std::string_view names[] = {"held",           "queued",
+                                          "refused",        "pool timed out",
+                                          "paused",         "concurrency changed",
+                                          "circuit opened", "circuit half opened",
                                           "circuit closed"};
     const auto index = static_cast<std::size_t>(what);
     return index < std::size(names) ? names[index] : "unknown";
@@ -105,7 +103,7 @@ constexpr std::string_view to_string(limit_event what) noexcept {
 struct limit_info {
     const http::origin* server = nullptr;  ///< Never null in a notification.
     std::string_view model = {};           ///< Empty for a circuit: it is the server's.
-    const call_info* call = nullptr;       ///< Of `held`, `refused` and `pool_timed_out`.
+    const call_info* call = nullptr;       ///< Of `held`, `queued`, `refused` and `pool_timed_out`.
     const error* failure = nullptr;        ///< Of `refused` and `pool_timed_out`.
     std::size_t concurrency = 0;           ///< Of `concurrency_changed`: how many calls now.
     std::chrono::milliseconds wait{};      ///< Of `paused` and `circuit_opened`: for how long from now.
@@ -143,8 +141,8 @@ class observer {
 
     /// Something happened to a connection; whose call needed it is not known here.
     virtual void on_connection(connection_event, const connection_info&) noexcept {}
-    /// Something happened to a limit. Of a call `held` comes before `on_limited`, what is refused or timed out before
-    /// `on_retry` or `on_end`. A gate that several clients share tells the observer of the client whose call it was.
+    /// Something happened to a limit. Of a call `held` comes before `on_limited`, `queued` after `on_attempt`, what is
+    /// refused or timed out before `on_retry` or `on_end`. A gate that several clients share tells the observer of the client whose call it was.
     virtual void on_server_limit(limit_event, const limit_info&) noexcept {}
 };
 

@@ -80,6 +80,7 @@ class fake_transport final : public net::transport {
 
     void note(const http::request& message, const http::limits& caps) {
         requests.push_back(message);
+        requests.back().listener = nullptr;  // gone with its call
         last_limits = caps;
     }
     awaitable<result<std::unique_ptr<net::incoming_response>>> open_stream(const http::request& message,

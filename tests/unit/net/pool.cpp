@@ -85,14 +85,15 @@ class pool_fixture {
                                  http::origin where = somewhere) {
         const auto keep = shared;
         lease link = shared->try_acquire(where);
+        http::request message;
+        message.origin = where;
+        message.body = std::to_string(length.count());
         if (!link) {
             auto acquired =
-                co_await shared->acquire(where, caps, chorus::now(co_await this_coro::executor) + caps.total);
+                co_await shared->acquire(message, caps, chorus::now(co_await this_coro::executor) + caps.total);
             if (!acquired) co_return acquired.error();
             link = std::move(*acquired);
         }
-        http::request message;
-        message.body = std::to_string(length.count());
         http::response answer;
         co_return co_await link->exchange(message, caps, clock::time_point::max(), answer);
     }
@@ -205,6 +206,15 @@ CHORUS_TEST(pool, counts_the_opening_of_a_connection_for_a_call_against_it) {
     EXPECT_EQ(test_clock().now() - start, 1s);
 }
 
+CHORUS_TEST(pool, does_not_count_the_opening_of_a_connection_for_a_call_as_a_wait_for_its_turn) {
+    pool_fixture pool(get_executor(), 1);
+    pool.peers.opening_takes = 3s;
+    http::limits caps;
+    caps.pool_wait = 1s;
+    CO_ASSERT_TRUE(co_await pool.call(1ms, caps));
+    EXPECT_EQ(test_clock().elapsed(), 3001ms);
+}
+
 CHORUS_TEST(pool, counts_the_opening_behind_the_wait_for_a_turn_from_where_it_begins) {
     pool_fixture pool(get_executor(), 1);
     auto busy = spawn(get_executor(), pool.call(10s));
@@ -223,6 +233,26 @@ CHORUS_TEST(pool, counts_the_opening_behind_the_wait_for_a_turn_from_where_it_be
     EXPECT_EQ(late.error(), errc::deadline_exceeded);
     EXPECT_EQ(late.error().queued(), turn - came);
     EXPECT_EQ(test_clock().now() - turn, 2s);
+}
+
+CHORUS_TEST(pool, counts_no_earlier_opening_as_a_wait_after_a_connection_that_was_of_no_use) {
+    pool_fixture pool(get_executor(), 2);
+    auto busy = spawn(get_executor(), pool.call(1s));
+    co_await sleep_for(20ms);
+    pool.peers.opening_takes = 3s;
+    http::limits caps;
+    caps.pool_wait = 500ms;
+    // A connection is opened for it at once. The other one comes back before, which its peer has closed.
+    auto waiting = spawn(get_executor(), pool.call(1ms, caps));
+    co_await sleep_for(1ms);
+    pool.peers.peer_closes = true;
+    CO_ASSERT_TRUE(co_await std::move(busy));
+    const auto begun = test_clock().now();
+    const auto late = co_await std::move(waiting);
+    CO_ASSERT_FALSE(late);
+    EXPECT_EQ(late.error(), errc::pool_timed_out);
+    EXPECT_EQ(late.error().queued(), 500ms);
+    EXPECT_EQ(test_clock().now() - begun, 500ms);
 }
 
 CHORUS_TEST(pool, lets_nobody_wait_who_has_no_time_left) {

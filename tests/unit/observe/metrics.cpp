@@ -138,9 +138,10 @@ TEST(metrics, counts_connections_and_the_share_that_is_reused) {
 
 TEST(metrics, counts_what_limits_do) {
     metrics counts;
-    for (const auto what : {limit_event::held, limit_event::refused, limit_event::refused, limit_event::pool_timed_out,
-                            limit_event::paused, limit_event::concurrency_changed, limit_event::circuit_opened,
-                            limit_event::circuit_half_opened, limit_event::circuit_closed}) {
+    for (const auto what :
+         {limit_event::held, limit_event::queued, limit_event::refused, limit_event::refused,
+          limit_event::pool_timed_out, limit_event::paused, limit_event::concurrency_changed,
+          limit_event::circuit_opened, limit_event::circuit_half_opened, limit_event::circuit_closed}) {
         counts.on_server_limit(what, {});
     }
     const auto now = counts.snapshot();

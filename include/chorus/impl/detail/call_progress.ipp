@@ -15,7 +15,7 @@
 namespace chorus::detail {
 
 /// The part of a call that gates and observers see.
-struct call_progress::watched final : http::head_listener {
+struct call_progress::watched final : http::head_listener, http::queue_listener {
     call_info info() const noexcept {
         return {id, about.operation, provider, about.model, where ? &*where : nullptr, is_streamed};
     }
@@ -24,9 +24,35 @@ struct call_progress::watched final : http::head_listener {
         if (watcher != nullptr && !has_head) watcher->on_first_byte(info(), since_sent);
         has_head = true;
     }
+    void queue_began() noexcept override {
+        queued_since = timers->now();
+        tell_limit(limit_event::queued, nullptr);
+    }
+    void queue_ended() noexcept override { queued += timers->now() - *std::exchange(queued_since, std::nullopt); }
+    /// The transport has told of its waits, or of the error that ended them.
+    void settle_queue() noexcept {
+        queued = {};
+        queued_since.reset();
+    }
+    /// What nobody has told of yet: of a call that is dropped.
+    std::chrono::nanoseconds unsettled_queue() const noexcept {
+        const std::chrono::nanoseconds last = queued_since ? timers->now() - *queued_since : clock::duration::zero();
+        return queued + last;
+    }
+    void tell_limit(limit_event what, const error* failure) const noexcept {
+        if (watcher == nullptr || !where) return;
+        const call_info whose = info();
+        limit_info limit;
+        limit.server = whose.server;
+        limit.model = whose.model;
+        limit.call = &whose;
+        limit.failure = failure;
+        watcher->on_server_limit(what, limit);
+    }
 
     call_subject about;
     observer* watcher = nullptr;
+    timer_service* timers = nullptr;
     std::uint64_t id = 0;
     std::string_view provider;
     std::optional<http::origin> where;  // once the request is encoded
@@ -36,7 +62,9 @@ struct call_progress::watched final : http::head_listener {
     bool has_head = false;  // the attempt under way, and its observer knows
     std::vector<std::unique_ptr<call_gate::pass>> passes;
     std::optional<error> refused;
-    clock::time_point held_since{};  // by a gate
+    clock::time_point held_since{};                 // by a gate
+    std::optional<clock::time_point> queued_since;  // by the pool
+    std::chrono::nanoseconds queued{};              // there, in this attempt
     std::optional<std::chrono::nanoseconds> first_token;
     std::uint64_t bytes_sent = 0;
     std::uint64_t bytes_received = 0;
@@ -56,12 +84,11 @@ CHORUS_DECL std::size_t key_fingerprint(const http::headers& headers) noexcept {
 
 CHORUS_DECL call_progress::call_progress(client_state& shared, const call_options* own, bool is_streamed)
     : shared_(&shared),
-      limits_(own != nullptr && own->limits ? *own->limits : shared.limits),
+      limits_(shared.limits_of(own)),
       started_(shared.timers.now()),
       id_(++shared.calls),
       max_attempts_(own != nullptr && own->max_attempts ? *own->max_attempts : shared.retries.max_attempts),
       is_streamed_(is_streamed) {
-    if (own != nullptr && own->timeout) limits_.total = *own->timeout;
     deadline_ = saturating_add(started_, limits_.total);
 }
 
@@ -84,6 +111,7 @@ CHORUS_DECL void call_progress::watch(call_subject about) {
     watched_->provider = shared_->api->name();
     watched_->is_streamed = is_streamed_;
     watched_->watcher = shared_->watcher.get();
+    watched_->timers = &shared_->timers;
     if (shared_->watcher) shared_->watcher->on_call(watched_->info());
 }
 
@@ -136,6 +164,7 @@ CHORUS_DECL bool call_progress::try_begin(http::request& message) {
         for (const auto& pass : watched_->passes) pass->sent();
         watched_->bytes_sent += message.body.size();
         watched_->has_head = false;
+        if (shared_->watcher) message.listener = watched_.get();
         if (shared_->watcher) shared_->watcher->on_attempt(watched_->info(), attempts_);
     }
     return true;
@@ -162,7 +191,7 @@ CHORUS_DECL awaitable<bool> call_progress::begin(http::request& message, result<
             }
             if (watched_->held_since == clock::time_point{}) {
                 watched_->held_since = asked;
-                tell_limit(limit_event::held, nullptr);
+                watched_->tell_limit(limit_event::held, nullptr);
             }
             const gated_call call = watched_->call();
             auto entered = co_await shared_->gates[watched_->passes.size()]->enter(
@@ -180,7 +209,7 @@ CHORUS_DECL awaitable<bool> call_progress::begin(http::request& message, result<
     if (!outcome && watched_) {
         end_hold(false);
         const error refused = outcome.error();
-        if (refused != condition::cancelled) tell_limit(limit_event::refused, &refused);
+        if (refused != condition::cancelled) watched_->tell_limit(limit_event::refused, &refused);
     }
     co_return bool(outcome);
 }
@@ -200,17 +229,6 @@ CHORUS_DECL void call_progress::end_hold(bool is_let_through) noexcept {
     if (shared_->watcher && is_let_through) shared_->watcher->on_limited(watched_->info(), waited);
 }
 
-CHORUS_DECL void call_progress::tell_limit(limit_event what, const error* failure) noexcept {
-    if (!watched_ || !shared_->watcher || !watched_->where) return;
-    const call_info whose = watched_->info();
-    limit_info limit;
-    limit.server = whose.server;
-    limit.model = whose.model;
-    limit.call = &whose;
-    limit.failure = failure;
-    shared_->watcher->on_server_limit(what, limit);
-}
-
 CHORUS_DECL void call_progress::await_head(http::response& received) noexcept {
     if (watched_ && shared_->watcher) received.listener = watched_.get();
 }
@@ -223,6 +241,7 @@ CHORUS_DECL void call_progress::answered(http::response& head) {
     if (!is_streamed_ && (attempts_ > 1 || watched_)) head.timing.total = shared_->timers.now() - started_;
     if (!watched_) return;
     watched_->bytes_received += head.body.size();
+    watched_->settle_queue();
     watched_->head_came(head.timing.first_byte);
     if (watched_->passes.empty()) return;
     const rate_limits said = policy::parse_rate_limits(head.headers, std::chrono::system_clock::now());
@@ -242,7 +261,12 @@ CHORUS_DECL void call_progress::brought_content() {
 CHORUS_DECL bool call_progress::failed(const error& why) {
     broke(why);
     count_queue(why.queued());
-    if (why.phase() == phase::pool && why == condition::timeout) tell_limit(limit_event::pool_timed_out, &why);
+    if (watched_) {
+        watched_->settle_queue();
+        if (why.phase() == phase::pool && why == condition::timeout) {
+            watched_->tell_limit(limit_event::pool_timed_out, &why);
+        }
+    }
     if (!retry_) {
         policy::retry_options options = shared_->retries;
         options.max_attempts = max_attempts_;
@@ -293,7 +317,7 @@ CHORUS_DECL void call_progress::tell_end(call_end& end) {
     watched_->is_ended = true;
     if (!shared_->watcher) return;
     end.total = shared_->timers.now() - started_;
-    end.queued = queued_;
+    end.queued = queued_ + watched_->unsettled_queue();
     // One that is dropped while it waits has waited too.
     if (watched_->held_since != clock::time_point{}) end.queued += shared_->timers.now() - watched_->held_since;
     end.first_token = watched_->first_token;

@@ -41,6 +41,12 @@ CHORUS_DECL result<void> client_state::check() const {
     return {};
 }
 
+CHORUS_DECL http::limits client_state::limits_of(const call_options* own) const {
+    http::limits chosen = own != nullptr && own->limits ? *own->limits : limits;
+    if (own != nullptr && own->timeout) chosen.total = *own->timeout;
+    return chosen;
+}
+
 /// SplitMix64 (Steele, Lea, Flood 2014): enough to keep callers apart, and eight bytes of state.
 CHORUS_DECL std::uint64_t client_state::random() noexcept {
     std::uint64_t z = (randomness += 0x9e3779b97f4a7c15);

@@ -180,7 +180,7 @@ awaitable<typename Call::outcome> http_transport::carry_out(const http::request&
     for (int attempts = 1;; ++attempts) {
         lease link = pool_->try_acquire(message.origin);
         if (!link) {
-            auto acquired = co_await pool_->acquire(message.origin, caps, deadline);
+            auto acquired = co_await pool_->acquire(message, caps, deadline);
             if (!acquired) co_return told_of_wait(acquired.error(), message.origin, queued);
             link = std::move(*acquired);
             queued += link.queued();

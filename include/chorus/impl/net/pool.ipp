@@ -44,14 +44,14 @@ CHORUS_DECL connection& lease::operator*() const noexcept {
 
 /// A place in the queue, inside the frame of the call that waits. It ends by a lease, by an error, or with its frame.
 struct pool::waiter {
-    waiter(pool& owner, const http::origin& wanted, const http::limits& limits, clock::time_point start,
+    waiter(pool& owner, const http::request& waiting, const http::limits& limits, clock::time_point start,
            clock::time_point end)
-        : home(owner), where(wanted), caps(limits), since(start), deadline(end), limit(owner.executor_) {}
+        : home(owner), message(waiting), caps(limits), since(start), deadline(end), limit(owner.executor_) {}
     waiter(const waiter&) = delete;
     waiter& operator=(const waiter&) = delete;
     ~waiter() {
         // A lease granted after the call was cancelled gives itself back.
-        if (is_queued) home.ledger_.abandon(where, ticket);
+        if (is_queued) home.ledger_.abandon(message.origin, ticket);
     }
 
     /// The coroutine has suspended.
@@ -65,13 +65,21 @@ struct pool::waiter {
         limit_reason = is_late ? errc::deadline_exceeded : errc::pool_timed_out;
         limit.set<&waiter::ring>(is_late ? deadline : patience(), this);
     }
+    /// Nobody could serve it at once.
+    void tell() {
+        if (message.listener == nullptr || !is_queued || turn != clock::time_point::max()) return;
+        message.listener->queue_began();
+        is_told = true;
+    }
+    void tell_end() {
+        if (std::exchange(is_told, false)) message.listener->queue_ended();
+    }
     /// A connection is being opened for its sake: what it waits from now on is the time of the call.
     void begin_opening() {
+        tell_end();
         turn = home.timers_.now();
-        const clock::time_point end = chorus::detail::saturating_add(deadline, turn - since);
-        if (end >= patience()) return;
         limit_reason = errc::deadline_exceeded;
-        limit.set<&waiter::ring>(end, this);
+        limit.set<&waiter::ring>(chorus::detail::saturating_add(deadline, turn - since), this);
     }
     clock::duration queued() const noexcept { return std::min(turn, home.timers_.now()) - since; }
     clock::time_point patience() const noexcept { return chorus::detail::saturating_add(since, caps.pool_wait); }
@@ -89,17 +97,18 @@ struct pool::waiter {
     }
     void ring() {
         error late = home.timed_out(limit_reason);
-        home.ledger_.abandon(where, ticket);
+        home.ledger_.abandon(message.origin, ticket);
         refuse(std::move(late));
     }
     void finish() {
+        tell_end();
         is_queued = false;
         limit.clear();
         if (coroutine) coroutine->resume({});
     }
 
     pool& home;
-    const http::origin& where;
+    const http::request& message;
     const http::limits& caps;
     clock::time_point since;
     clock::time_point deadline;                         // but for the time in the queue
@@ -108,6 +117,7 @@ struct pool::waiter {
     errc limit_reason{};
     std::uint64_t ticket = 0;
     bool is_queued = false;
+    bool is_told = false;  // that it waits
     lease granted;
     error refused;
     boost::intrusive_ptr<chorus::detail::suspension> coroutine;
@@ -160,16 +170,17 @@ CHORUS_DECL error in_pool(errc what, clock::duration queued = {}) {
 
 }  // namespace detail
 
-CHORUS_DECL awaitable<result<lease>> pool::acquire(const http::origin& where, const http::limits& caps,
+CHORUS_DECL awaitable<result<lease>> pool::acquire(const http::request& message, const http::limits& caps,
                                                    clock::time_point deadline) {
-    const clock::time_point start = timers_.now();
+    clock::time_point start = timers_.now();
     for (;;) {
         if (closed_) co_return detail::in_pool(errc::client_closed);
-        waiter self(*this, where, caps, start, deadline);
-        self.ticket = ledger_.enqueue(where, &self);
+        waiter self(*this, message, caps, start, deadline);
+        self.ticket = ledger_.enqueue(message.origin, &self);
         self.is_queued = true;
         self.queue();
         carry_out();
+        self.tell();
         try {
             co_await chorus::detail::async_suspend(executor_, self);
         } catch (const boost::system::system_error&) {
@@ -177,6 +188,8 @@ CHORUS_DECL awaitable<result<lease>> pool::acquire(const http::origin& where, co
         }
         if (!self.granted) co_return std::move(self.refused);
         if (is_fit(self.granted)) co_return std::move(self.granted);
+        // It waits on as if it had begun later: an opening in between was no wait for its turn.
+        start = timers_.now() - self.granted.queued();
     }
 }
 
