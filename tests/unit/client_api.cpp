@@ -73,6 +73,21 @@ CHORUS_TEST(client_models, reads_page_after_page) {
     EXPECT_EQ(fake->requests[2].target, "/v1/models?after=c");
 }
 
+CHORUS_TEST(client_models, does_not_count_what_its_pages_wait_for_their_turn) {
+    const auto fake = std::make_shared<fake_transport>([page = 0](const http::request&) mutable {
+        auto answer = ok(R"({"data":[],"has_more":)" + std::string(page < 2 ? "true" : "false") + R"(,"last_id":")" +
+                         std::to_string(page) + "\"}");
+        ++page;
+        answer.timing.queue = 5s;
+        return answer;
+    });
+    client llm(get_executor(), endpoint(), fake, client_options().timeout(7s));
+    const auto models = co_await llm.try_models();
+    CO_ASSERT_TRUE(models);
+    EXPECT_EQ(fake->requests.size(), 3u);
+    EXPECT_EQ(fake->last_limits.total, 17s) << "as no time has passed at all";
+}
+
 CHORUS_TEST(client_models, gives_up_on_a_list_that_does_not_get_on) {
     const auto fake = answering({R"({"data":[{"id":"a"}],"has_more":true,"last_id":"a"})"});
     client llm(get_executor(), endpoint(), fake);

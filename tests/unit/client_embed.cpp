@@ -80,6 +80,7 @@ class slow_transport final : public net::transport {
         co_await sleep_for(std::max(wait, -wait));
         if (wait < 0ms) co_return error(errc::connection_lost);
         answer = embedded(message);
+        answer.timing.queue = queue;
         ++answered;
         co_return result<void>();
     }
@@ -91,6 +92,7 @@ class slow_transport final : public net::transport {
     std::size_t under_way = 0;
     std::size_t most_under_way = 0;
     std::vector<std::chrono::milliseconds> totals;
+    std::chrono::milliseconds queue{};  // what of each call's time is told as a wait for its turn
 
  private:
     class counted {
@@ -212,6 +214,27 @@ CHORUS_TEST(client_embed, has_one_limit_of_time_for_all_calls) {
     EXPECT_EQ(transport->totals[0], 1000ms);
     EXPECT_EQ(transport->totals[4], 600ms);
     EXPECT_EQ(transport->totals[8], 200ms);
+}
+
+CHORUS_TEST(client_embed, takes_that_limit_from_the_limits_of_the_request_too) {
+    const auto transport = slow([](std::size_t) { return 400ms; });
+    client llm(get_executor(), endpoint(), transport);
+    http::limits limits;
+    limits.total = 1000ms;
+    const auto reply = co_await llm.try_embed(embedding_request("m").inputs(numbers(40)).batch_size(1).limits(limits));
+    CO_ASSERT_FALSE(reply);
+    EXPECT_EQ(reply.error(), errc::deadline_exceeded);
+    EXPECT_EQ(transport->totals[8], 200ms);
+}
+
+CHORUS_TEST(client_embed, does_not_count_what_its_calls_wait_for_their_turn) {
+    const auto transport = slow([](std::size_t) { return 400ms; });
+    transport->queue = 300ms;
+    client llm(get_executor(), endpoint(), transport);
+    const auto reply = co_await llm.try_embed(embedding_request("m").inputs(numbers(40)).batch_size(1).timeout(1000ms));
+    CO_ASSERT_TRUE(reply) << "ten calls in each of four lines, which take 100 ms of it each";
+    EXPECT_EQ(transport->totals[4], 900ms);
+    EXPECT_EQ(transport->totals[39], 100ms);
 }
 
 CHORUS_TEST(client_embed, refuses_bad_input_before_anything_is_sent) {

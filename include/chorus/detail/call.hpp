@@ -99,15 +99,19 @@ awaitable<Value> or_throw(awaitable<result<Value>> work) {
     co_return std::move(*outcome);
 }
 
-/// The one limit on all calls that a request takes.
+/// The one limit on all calls that a request takes. Those that are under way side by side have a copy for each line of
+/// calls, since what one of them waits for its turn is no wait of the others.
 class shared_deadline {
  public:
-    shared_deadline(const client_state& shared, const std::optional<std::chrono::milliseconds>& own)
-        : timers_(shared.timers), end_(saturating_add(timers_.now(), own.value_or(shared.limits.total))) {}
+    shared_deadline(const client_state& shared, const call_options& own)
+        : timers_(&shared.timers), end_(saturating_add(timers_->now(), shared.limits_of(&own).total)) {}
+
+    /// A call waited so long for its turn, which is none of its own time.
+    void put_off(std::chrono::nanoseconds waited) noexcept { end_ = saturating_add(end_, waited); }
 
     /// What is left for the next of them.
     std::chrono::milliseconds left() const {
-        const auto now = timers_.now();
+        const auto now = timers_->now();
         return std::chrono::ceil<std::chrono::milliseconds>(std::max(end_, now) - now);
     }
     /// Errors: `errc::deadline_exceeded` where nothing is left.
@@ -118,7 +122,7 @@ class shared_deadline {
     }
 
  private:
-    timer_service& timers_;
+    timer_service* timers_;
     clock::time_point end_;
 };
 

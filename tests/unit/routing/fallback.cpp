@@ -173,6 +173,18 @@ CHORUS_TEST(fallback, gives_what_is_left_of_one_deadline_to_each_route) {
     EXPECT_EQ(one->limits.back(), 1h);
 }
 
+CHORUS_TEST(fallback, does_not_count_what_a_route_waited_for_its_turn) {
+    error queued(errc::connection_lost);
+    queued.queued(4s);
+    const auto one = server(sample::turn{queued});
+    const auto two = server(says("two", 8s));
+    client a = client_of(get_executor(), one), b = client_of(get_executor(), two);
+    fallback llm({a, b});
+    const auto reply = co_await llm.try_complete(question().timeout(5s));
+    CO_ASSERT_TRUE(reply);
+    EXPECT_EQ(two->limits, std::vector<std::chrono::milliseconds>{9s});
+}
+
 CHORUS_TEST(fallback, moves_on_where_the_limit_of_a_route_passes_and_not_where_that_of_the_call_does) {
     const auto one = server(says("one", 1min)), two = server(says("two", 1s));
     client a = client_of(get_executor(), one), b = client_of(get_executor(), two);

@@ -18,7 +18,7 @@ namespace chorus::detail {
 /// One request while its calls are under way. It lives in the frame that waits for all of them.
 struct embedding_job {
     embedding_job(const client_state& shared, embedding_request asked)
-        : request(std::move(asked)), deadline(shared, request.options().timeout) {}
+        : request(std::move(asked)), deadline(shared, request.options()) {}
 
     /// The first call is made in any case: it says what is wrong with a request without inputs.
     bool has_more() const noexcept { return answers.empty() || next < request.inputs().size(); }
@@ -32,17 +32,18 @@ struct embedding_job {
 /// The call for the next inputs of a job.
 struct embedding_question {
     embedding_job* job;
-    call_options own;  // with what is left of the time
+    shared_deadline* deadline;  // of its line of calls
+    call_options own;           // with what is left of the time
     std::size_t inputs = 0;
     http::request encoded = {};
 
-    explicit embedding_question(embedding_job& of) : job(&of), own(of.request.options()) {
-        own.timeout = job->deadline.left();
+    embedding_question(embedding_job& of, shared_deadline& end) : job(&of), deadline(&end), own(of.request.options()) {
+        own.timeout = deadline->left();
     }
     call_subject subject() const { return subject_of("embeddings", job->request); }
     const call_options* options() const noexcept { return &own; }
     result<void> encode(const provider& api) {
-        if (const auto in_time = job->deadline.check(); !in_time) return in_time.error();
+        if (const auto in_time = deadline->check(); !in_time) return in_time.error();
         const std::size_t first = job->next;
         auto made = api.encode_embeddings(job->request, job->next);
         if (!made) return made.error();
@@ -60,17 +61,19 @@ struct embedding_question {
     }
     result<embedding_response> decode(const provider& api, http::response&& received,
                                       std::chrono::system_clock::time_point now) const {
+        deadline->put_off(received.timing.queue);
         return api.decode_embeddings(std::move(received), inputs, now);
     }
 };
 
 /// Makes one call after the other until no inputs are left. Several of these share a job.
 CHORUS_LAZY awaitable<result<void>> make_embedding_calls(std::shared_ptr<client_state> shared, embedding_job& job) {
+    shared_deadline deadline = job.deadline;
     while (job.has_more()) {
         const std::size_t place = job.answers.size();
         job.answers.emplace_back();
         // The inputs are taken before the first suspension.
-        auto answer = co_await call(shared, embedding_question(job));
+        auto answer = co_await call(shared, embedding_question(job, deadline));
         if (!answer) co_return answer.error();
         job.answers[place] = std::move(*answer);
     }

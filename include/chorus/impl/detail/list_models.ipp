@@ -14,12 +14,12 @@ namespace chorus::detail {
 
 struct model_page_question {
     const std::string* after;
-    const shared_deadline* deadline;
+    shared_deadline* deadline;
     call_options own;
     http::request encoded;
 
     // No aggregate: g++ 12 copies those bytewise into the call.
-    model_page_question(const std::string& last, const shared_deadline& end) : after(&last), deadline(&end) {}
+    model_page_question(const std::string& last, shared_deadline& end) : after(&last), deadline(&end) {}
 
     call_subject subject() const { return subject_of("models", std::string()); }
     const call_options* options() noexcept {
@@ -37,12 +37,13 @@ struct model_page_question {
     http::request& message() noexcept { return encoded; }
     result<model_page> decode(const provider& api, http::response&& received,
                               std::chrono::system_clock::time_point now) const {
+        deadline->put_off(received.timing.queue);
         return api.decode_models(std::move(received), now);
     }
 };
 
 CHORUS_LAZY_DECL awaitable<result<std::vector<model_info>>> list_models(std::shared_ptr<client_state> shared) {
-    const shared_deadline deadline(*shared, std::nullopt);
+    shared_deadline deadline(*shared, call_options());
     std::vector<model_info> all;
     std::string after;
     for (int pages = 0; pages < most_model_pages; ++pages) {

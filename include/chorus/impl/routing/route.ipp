@@ -34,6 +34,8 @@ CHORUS_DECL chat_request route_walk::request_for(std::size_t index, bool is_last
 }
 
 CHORUS_DECL void route_walk::note(std::size_t index, error why) {
+    // What it waited for its turn is none of the call's time.
+    if (deadline_) deadline_ = saturating_add(*deadline_, why.queued());
     failures_.push_back({index, std::move(why)});
 }
 
