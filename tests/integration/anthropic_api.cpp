@@ -2,6 +2,7 @@
 #include <chorus/chat_stream.hpp>
 #include <chorus/client.hpp>
 #include <chorus/provider/anthropic.hpp>
+#include <chorus/structured.hpp>
 #include <chorus/testing/gtest.hpp>
 #include <chorus/testing/mock_server.hpp>
 #include <chorus/tools/run_tools.hpp>
@@ -61,6 +62,31 @@ mock_options speaking(http::protocol version) {
 
 chat_request question() {
     return chat_request("claude-x").system("Be brief.").user("What is 2 + 3?").max_tokens(2000);
+}
+
+struct sum {
+    int value = 0;
+    std::vector<int> terms;
+};
+BOOST_DESCRIBE_STRUCT(sum, (), (value, terms))
+
+ANTHROPIC_TEST(answers_come_as_values_of_a_type) {
+    mock_server server(test.get_executor(), speaking(version));
+    server.expect().reply_text(R"({"value":5,"terms":[2,3]})");
+    server.expect().reply_text(R"({"value":"five","terms":[]})");
+    std::vector<json> sent;
+    server.on_request([&](const mock_request& request) { sent.push_back(json::parse(request.body)); });
+    client llm = connect_to(test.get_executor(), server);
+    const sum reply = co_await complete_as<sum>(llm, question());
+    EXPECT_EQ(reply.value, 5);
+    EXPECT_EQ(reply.terms, (std::vector<int>{2, 3}));
+    const auto unfit = co_await try_complete_as<sum>(llm, question());
+    CO_ASSERT_FALSE(unfit);
+    EXPECT_NE(unfit.error().message().find("value"), std::string::npos) << unfit.error().message();
+    CO_ASSERT_EQ(sent.size(), 2u);
+    const json& format = sent[0]["output_config"]["format"];
+    EXPECT_EQ(format["type"], "json_schema");
+    EXPECT_EQ(format["schema"]["required"], (json{"value", "terms"}));
 }
 
 ANTHROPIC_TEST(answers_come_as_streams_and_whole_ones_are_equal) {
