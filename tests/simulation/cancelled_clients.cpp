@@ -63,6 +63,29 @@ void refuse_twice(stage& world) {
     world.server->service().script().expect().times(2).reply_error(503, "server_error", "", "busy");
 }
 
+void list_on_two_pages(stage& world) {
+    world.server->service().script().in_any_order();
+    world.server->service()
+        .script()
+        .expect()
+        .times(SIZE_MAX)
+        .path("/v1/models")
+        .reply_with([](const mock_request& request, mock_reply& reply) {
+            const bool is_last = request.target.find("after=b") != std::string::npos;
+            reply.headers.add("content-type", "application/json");
+            reply.body = is_last ? R"({"object":"list","data":[{"id":"c","object":"model"}],"has_more":false})"
+                                 : R"({"object":"list","data":[{"id":"a","object":"model"},)"
+                                   R"({"id":"b","object":"model"}],"first_id":"a","last_id":"b","has_more":true})";
+        });
+    world.server->service().script().expect().times(SIZE_MAX);
+}
+
+void speak_to_anthropic(stage& world) {
+    anthropic api;
+    api.api_key("sk-simulated").base_url(world.server->where().to_string());
+    world.other = std::make_unique<client>(world.get_executor(), api, world.transport, world.options);
+}
+
 awaitable<error> complete_bulk(stage& world) {
     const std::string text(1'500, 'x');
     chat_request request("model");
@@ -173,6 +196,12 @@ const operation table[] = {
          const auto whole = co_await answer.try_finish();
          co_return judged(whole);
      }},
+    {"stream_finish", over::http1, tells::by_exception, nullptr, nullptr,
+     [](stage& world) -> awaitable<error> {
+         auto answer = world.llm->stream(stage::question());
+         const auto whole = co_await answer.finish();
+         co_return judged(whole);
+     }},
     {"stream_for_each", over::http1, tells::by_exception, nullptr, nullptr,
      [](stage& world) -> awaitable<error> {
          std::string text;
@@ -226,23 +255,7 @@ const operation table[] = {
          const auto reply = co_await world.llm->embed(embedding_request("model").input("one"));
          co_return reply.size() == 1 ? error() : wrong(std::to_string(reply.size()));
      }},
-    {"try_models_of_several_pages", over::both, tells::by_error, nullptr,
-     [](stage& world) {
-         world.server->service().script().in_any_order();
-         world.server->service()
-             .script()
-             .expect()
-             .times(SIZE_MAX)
-             .path("/v1/models")
-             .reply_with([](const mock_request& request, mock_reply& reply) {
-                 const bool is_last = request.target.find("after=b") != std::string::npos;
-                 reply.headers.add("content-type", "application/json");
-                 reply.body = is_last ? R"({"object":"list","data":[{"id":"c","object":"model"}],"has_more":false})"
-                                      : R"({"object":"list","data":[{"id":"a","object":"model"},)"
-                                        R"({"id":"b","object":"model"}],"first_id":"a","last_id":"b","has_more":true})";
-             });
-         world.server->service().script().expect().times(SIZE_MAX);
-     },
+    {"try_models_of_several_pages", over::both, tells::by_error, nullptr, &list_on_two_pages,
      [](stage& world) -> awaitable<error> {
          const auto all = co_await world.llm->try_models();
          if (!all) co_return all.error();
@@ -260,16 +273,31 @@ const operation table[] = {
          if (!reply) co_return reply.error();
          co_return reply->results().size() == 1 ? error() : wrong("the results");
      }},
-    {"try_count_tokens", over::both, tells::by_error, nullptr,
-     [](stage& world) {
-         anthropic api;
-         api.api_key("sk-simulated").base_url(world.server->where().to_string());
-         world.other = std::make_unique<client>(world.get_executor(), api, world.transport, world.options);
-     },
+    {"try_count_tokens", over::both, tells::by_error, nullptr, &speak_to_anthropic,
      [](stage& world) -> awaitable<error> {
          const auto count = co_await world.other->try_count_tokens(stage::question());
          if (!count) co_return count.error();
          co_return *count > 0 ? error() : wrong(std::to_string(*count));
+     }},
+    {"models", over::http1, tells::by_exception, nullptr, &list_on_two_pages,
+     [](stage& world) -> awaitable<error> {
+         const auto all = co_await world.llm->models();
+         co_return all.size() == 3 ? error() : wrong(std::to_string(all.size()));
+     }},
+    {"model", over::http1, tells::by_exception, nullptr, nullptr,
+     [](stage& world) -> awaitable<error> {
+         const model_info found = co_await world.llm->model("mock-model");
+         co_return found.id == "mock-model" ? error() : wrong(found.id);
+     }},
+    {"moderate", over::http1, tells::by_exception, nullptr, nullptr,
+     [](stage& world) -> awaitable<error> {
+         const auto reply = co_await world.llm->moderate(moderation_request("model").text("peace"));
+         co_return reply.results().size() == 1 ? error() : wrong("the results");
+     }},
+    {"count_tokens", over::http1, tells::by_exception, nullptr, &speak_to_anthropic,
+     [](stage& world) -> awaitable<error> {
+         const std::int64_t count = co_await world.other->count_tokens(stage::question());
+         co_return count > 0 ? error() : wrong(std::to_string(count));
      }},
     {"close", over::both, tells::by_exception, [](stage& world) { world.is_closed_after = true; },
      [](stage& world) {

@@ -2,13 +2,18 @@
 #include <chorus/async/sleep.hpp>
 #include <chorus/routing.hpp>
 #include <chorus/testing/mock_message.hpp>
+#include <chorus/tools/run_calls.hpp>
 #include <chorus/tools/run_tools.hpp>
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "cancelled_operations.hpp"
 
@@ -72,6 +77,28 @@ tool_set three_tools(stage& world) {
     });
     tools.add(tool::function("add"), [] { return 5; });
     return tools;
+}
+
+answer calls_of_three_tools() {
+    answer asked;
+    for (const char* name : {"wait", "ask", "add"}) {
+        tool_call call;
+        call.id = call.name = name;
+        call.arguments = "{}";
+        asked.tool_calls.push_back(std::move(call));
+    }
+    return asked;
+}
+
+error judged(const std::vector<message>& outputs) {
+    constexpr std::string_view right[] = {"waited", "echo: Why?", "5"};
+    if (outputs.size() != std::size(right)) return wrong(std::to_string(outputs.size()) + " outputs");
+    for (std::size_t i = 0; i != outputs.size(); ++i) {
+        const std::string* text = outputs[i].content().as_text();
+        if (outputs[i].has_failed() || text == nullptr || *text != right[i])
+            return wrong("output " + std::to_string(i));
+    }
+    return {};
 }
 
 // --- gates ------------------------------------------------------------------------------------------------------------
@@ -145,6 +172,22 @@ const operation table[] = {
          }
          co_return simulation::judged(answer.accumulated());
      }},
+    // Where it is cancelled between the two, the second is not begun: Asio throws.
+    {"routed_stream_try_finish", over::both, tells::either, &send_once, &set_up_models,
+     [](stage& world) -> awaitable<error> {
+         fallback routes({route(*world.llm).model("down"), *world.other});
+         auto answer = co_await routes.try_stream(stage::question());
+         if (!answer) co_return answer.error();
+         const auto reply = co_await answer->try_finish();
+         co_return simulation::judged(reply);
+     }},
+    {"routed_stream_finish", over::http1, tells::by_exception, nullptr, &set_up_models,
+     [](stage& world) -> awaitable<error> {
+         fallback routes({*world.llm, *world.other});
+         auto answer = co_await routes.stream(stage::question());
+         const chat_response whole = co_await answer.finish();
+         co_return simulation::judged(whole);
+     }},
     {"hedged_won_by_the_second", over::both, tells::by_error, nullptr, &set_up_models,
      [](stage& world) -> awaitable<error> {
          hedged both(route(*world.llm).model("slow"), *world.other, {.delay = 30ms, .max_share = 1.0});
@@ -170,6 +213,20 @@ const operation table[] = {
          const tool_set tools = three_tools(world);
          const tool_run run = co_await run_tools(*world.llm, stage::question(), tools, {.parallel = false});
          co_return run.rounds == 2 ? simulation::judged(run.response) : wrong("the rounds");
+     }},
+    {"run_calls", over::both, tells::by_exception, nullptr, nullptr,
+     [](stage& world) -> awaitable<error> {
+         const tool_set tools = three_tools(world);
+         const answer asked = calls_of_three_tools();
+         const auto outputs = co_await run_calls(tools, asked);
+         co_return judged(outputs);
+     }},
+    {"run_calls_one_after_the_other", over::http1, tells::by_exception, nullptr, nullptr,
+     [](stage& world) -> awaitable<error> {
+         const tool_set tools = three_tools(world);
+         const answer asked = calls_of_three_tools();
+         const auto outputs = co_await run_calls(tools, asked, {.parallel = false});
+         co_return judged(outputs);
      }},
 
     {"waiting_for_a_place_in_flight", over::both, tells::by_error, &allow_one_at_a_time, &occupy, &complete},

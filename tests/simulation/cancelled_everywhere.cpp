@@ -16,7 +16,8 @@ struct parameter {
 
 std::vector<parameter> parameters() {
     std::vector<parameter> all;
-    for (const auto table : {operations_of_clients(), operations_of_groups(), operations_under_control()}) {
+    for (const auto table :
+         {operations_of_clients(), operations_of_groups(), operations_under_control(), operations_of_surroundings()}) {
         for (const operation& each : table) {
             if (each.versions != over::http2) all.push_back({&each, http::protocol::http1});
 #ifdef CHORUS_WITH_HTTP2

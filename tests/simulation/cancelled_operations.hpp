@@ -17,6 +17,8 @@ std::span<const operation> operations_of_clients();
 std::span<const operation> operations_of_groups();
 /// What several routes, and the gates before a call, do.
 std::span<const operation> operations_under_control();
+/// What stands around a client: files, spans and recordings.
+std::span<const operation> operations_of_surroundings();
 
 /// The error of a reply to `stage::question`, or that it is not the right one.
 inline error judged(const result<chat_response>& reply) {

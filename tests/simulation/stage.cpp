@@ -1,6 +1,7 @@
 #include "stage.hpp"
 
 #include <chorus/provider/openai.hpp>
+#include <chorus/testing/recorded_exchange.hpp>
 
 #include <boost/asio/post.hpp>
 
@@ -23,6 +24,11 @@ openai api_of(const testing::simulated_server& server) {
 awaitable<void> ask(stage& world) {
     const auto reply = co_await world.llm->try_complete(stage::question());
     if (reply && stage::is_right(*reply)) ++world.neighbours_served;
+}
+
+awaitable<void> flush(stage& world) {
+    const auto flushed = co_await world.traces->flush();
+    if (flushed) ++world.neighbours_served;
 }
 
 awaitable<void> close(stage& world, bool& has_closed) {
@@ -49,7 +55,9 @@ stage::stage(http::protocol spoken) : version(spoken) {
 stage::~stage() {
     neighbours.clear();
     other.reset();
+    recording.reset();
     llm.reset();
+    traces.reset();
     transport.reset();
     other_server.reset();
     server.reset();
@@ -141,7 +149,10 @@ void stage::check_ledgers() {
                  std::to_string(counts.connecting) + " being opened and " + std::to_string(counts.waiting) +
                  " waiters");
     }
-    if (neighbours_served != neighbours.size()) complain("a neighbour was not served");
+    if (neighbours_served != neighbours.size()) {
+        complain("of " + std::to_string(neighbours.size()) + " neighbours " + std::to_string(neighbours_served) +
+                 " were served");
+    }
     if (watcher->calls != watcher->ends) {
         complain(std::to_string(watcher->calls) + " calls ended " + std::to_string(watcher->ends) + " times");
     }
@@ -152,14 +163,24 @@ void stage::check_ledgers() {
     if (permits && permits->available() != 1) complain("a permit of the semaphore is lost");
     if (permits && permits->waiting() > 0) complain("the semaphore has a waiter left");
     if (gate && gate->waiting() > 0) complain("the event has a waiter left");
+    if (traces) {
+        const otlp_stats counts = traces->stats();
+        if (counts.waiting + counts.exported != spans_made) complain("the exporter has lost spans");
+    }
+    for (const std::string& line : *recorded) {
+        const auto exchange = testing::exchange_from_line(line);
+        if (!exchange || exchange->failure.code()) complain("it recorded " + line);
+    }
 }
 
 void stage::check_use_and_end() {
     if (!is_closed_after) {
         if (traffic || breakers) time.advance(2min);  // what was known of the server is forgotten
         add_neighbour();
+        if (traces) add_neighbour(flush(*this));
         rest();
         check_ledgers();
+        if (traces && traces->stats().waiting > 0) complain("the exporter keeps spans");
     }
     bool has_closed = false;
     const auto closing = spawn(get_executor(), close(*this, has_closed));

@@ -7,6 +7,7 @@
 #include <chorus/client.hpp>
 #include <chorus/net/http_transport.hpp>
 #include <chorus/observe/observer.hpp>
+#include <chorus/observe/otlp_exporter.hpp>
 #include <chorus/testing/mock_options.hpp>
 #include <chorus/testing/simulated_network.hpp>
 #include <chorus/testing/simulated_server.hpp>
@@ -24,6 +25,8 @@
 #include <optional>
 #include <string>
 #include <vector>
+
+#include <support/scratch_directory.hpp>
 
 namespace chorus::simulation {
 
@@ -116,6 +119,11 @@ struct stage {
     std::unique_ptr<event> gate;
     std::unique_ptr<asio::thread_pool> threads;
     std::promise<void> released;
+    std::unique_ptr<testing_support::scratch_directory> files;
+    std::shared_ptr<otlp_exporter> traces;
+    std::size_t spans_made = 0;
+    // Lines; shared, for what is under way may be recorded when the world goes.
+    std::shared_ptr<std::vector<std::string>> recorded = std::make_shared<std::vector<std::string>>();
 
     std::shared_ptr<watching> watcher = std::make_shared<watching>();
     std::shared_ptr<testing::simulated_network> network;
@@ -124,6 +132,8 @@ struct stage {
     std::shared_ptr<net::http_transport> transport;
     std::unique_ptr<client> llm;
     std::unique_ptr<client> other;  // of the other server, or with another API
+    std::unique_ptr<client>
+        recording;  // kept while a replay is asked: with a client its transport ends, which is shared
     std::vector<task<void>> neighbours;
     std::size_t neighbours_served = 0;
     std::vector<std::string> problems;

@@ -100,6 +100,8 @@ class world {
     awaitable<void> shut_down();
 
     void settle();
+    bool is_explicable(const call& mine) const;
+    bool is_refusal(const error& failure) const;
     void check_call(std::size_t index);
     void check_order();
     void check_ledger();
@@ -128,6 +130,8 @@ class world {
     policy::pool_options pool_;
     std::optional<microseconds> closes_at_;  // in the middle of it
     bool ends_abruptly_ = false;             // then: by destruction
+    bool servers_are_slow_ = false;          // the slowest answers take longer than limits allow
+    bool servers_end_connections_ = false;   // by themselves: after so many requests, or when idle
 
     std::shared_ptr<testing::simulated_network> network_;
     std::vector<std::unique_ptr<testing::simulated_server>> servers_;
@@ -192,13 +196,17 @@ world::world(std::uint64_t seed) : shape_(seed * 4), call_dice_(seed * 4 + 3), l
         testing::mock_options behaviour;
         behaviour.body_bytes(0).http2(http2_).max_concurrent_streams(static_cast<std::uint32_t>(shape_.between(1, 10)));
         // What ends connections makes the transport send requests again, which then come later than others.
-        if (!is_calm_ && shape_.percent(30)) behaviour.max_requests_per_connection(shape_.between(1, 5));
-        if (!is_calm_ && shape_.percent(30)) behaviour.idle_close(std::chrono::milliseconds(shape_.between(50, 3'000)));
+        const bool tires = !is_calm_ && shape_.percent(30);
+        if (tires) behaviour.max_requests_per_connection(shape_.between(1, 5));
+        const bool leaves = !is_calm_ && shape_.percent(30);
+        if (leaves) behaviour.idle_close(std::chrono::milliseconds(shape_.between(50, 3'000)));
+        servers_end_connections_ = servers_end_connections_ || tires || leaves;
         if (shape_.percent(30)) behaviour.keep_alive_header();
         if (shape_.percent(50)) behaviour.chunk_bytes(shape_.between(20, 700));
         if (shape_.percent(50)) behaviour.stream_record_bytes(shape_.between(0, 4'000));
         if (shape_.percent(50)) behaviour.stream_interval(std::chrono::milliseconds(shape_.between(0, 200)));
         if (shape_.percent(70)) {
+            servers_are_slow_ = true;
             const auto seed_of_latency = shape_.next();
             behaviour.latency(testing::mock_latency::lognormal(300ms, 1.0, seed_of_latency));
         }
@@ -414,19 +422,81 @@ void world::complain(std::size_t index, const std::string& what) {
     complain(std::move(text));
 }
 
-/// Errors that a fault of the world, a limit or the owner can cause. Everything else is a bug.
-bool is_explicable(const error& failure) {
-    constexpr errc known[] = {errc::client_closed,     errc::cancelled,         errc::circuit_open,
-                              errc::pool_timed_out,    errc::connect_timed_out, errc::first_byte_timed_out,
-                              errc::write_timed_out,   errc::idle_timed_out,    errc::content_timed_out,
-                              errc::deadline_exceeded, errc::connect_failed,    errc::refused,
-                              errc::connection_lost,   errc::truncated,         errc::protocol_error,
-                              errc::decode_failed,     errc::bad_request,       errc::unauthenticated,
-                              errc::not_found,         errc::request_timeout,   errc::conflict,
-                              errc::request_too_large, errc::rate_limited,      errc::quota_exhausted,
-                              errc::server_error,      errc::overloaded,        errc::unexpected_status,
-                              errc::no_answer,         errc::head_too_large};
-    return std::any_of(std::begin(known), std::end(known), [&](errc each) { return failure == each; });
+/// Whether what this world did, a limit that has passed, or the owner can cause that error. Everything else is a bug.
+bool world::is_explicable(const call& mine) const {
+    const misdeeds& done = luck_.done();
+    const error& failure = mine.failure;
+    const auto lasted = mine.ended - mine.began;
+    const bool breaks = done.cuts || done.drops || done.resets || servers_end_connections_;
+    switch (static_cast<errc>(failure.code().value())) {
+        case errc::client_closed:
+            return closed_at_.has_value();
+        case errc::circuit_open:
+            return breakers_ != nullptr;
+        case errc::pool_timed_out:
+            return lasted >= limits_.pool_wait;
+        case errc::connect_timed_out:
+            return done.hung_openings;  // also of one that an earlier call began to open
+        case errc::first_byte_timed_out:
+            return (done.stalls || done.delays || servers_are_slow_) && lasted >= limits_.first_byte;
+        case errc::write_timed_out:
+            return done.stalls && lasted >= limits_.write;
+        case errc::idle_timed_out:
+            return done.stalls && lasted >= limits_.idle;
+        case errc::content_timed_out:
+            return done.stalls && lasted >= limits_.content_idle;
+        case errc::deadline_exceeded:
+            return true;  // see `check_call`
+        case errc::connect_failed:
+            return done.refused_openings;
+        case errc::refused:
+            return http2_ && breaks;
+        case errc::connection_lost:
+            return breaks;
+        case errc::truncated:
+            return breaks || done.shortened || done.garbled;  // a stream of nothing lacks its end
+        case errc::protocol_error:
+            // Over HTTP/2 servers answer noise in kind, and reset with any code.
+            return done.noise_to_clients || (http2_ && (done.noise_to_servers || done.resets));
+        case errc::decode_failed:
+            return done.noise_to_clients || done.garbled;
+        default:
+            return is_refusal(failure);
+    }
+}
+
+/// Whether a server of this world said it, and it got the code that belongs to it.
+bool world::is_refusal(const error& failure) const {
+    const misdeeds& done = luck_.done();
+    // A server that reads noise answers 400 of its own accord.
+    if (failure == errc::bad_request && failure.http_status() == 400 && done.noise_to_servers) return true;
+    // Traffic control refuses what would wait past its deadline, in the words of the server.
+    if (failure == errc::rate_limited && failure.phase() == phase::pool) return traffic_ != nullptr;
+    if (!done.statuses.contains(failure.http_status())) return false;
+    switch (failure.http_status()) {
+        case 400:
+            return failure == errc::bad_request;
+        case 401:
+            return failure == errc::unauthenticated;
+        case 404:
+            return failure == errc::not_found;
+        case 408:
+            return failure == errc::request_timeout;
+        case 409:
+            return failure == errc::conflict;
+        case 413:
+            return failure == errc::request_too_large;
+        case 429:
+            return failure == errc::rate_limited || (done.spent_quota && failure == errc::quota_exhausted);
+        case 500:
+        case 502:
+            return failure == errc::server_error;
+        case 503:
+        case 529:
+            return failure == errc::overloaded;
+        default:
+            return false;
+    }
 }
 
 void world::check_call(std::size_t index) {
@@ -442,7 +512,7 @@ void world::check_call(std::size_t index) {
     if (!right.starts_with(mine.answer)) complain(index, "has a part that is none: " + mine.answer);
     if (mine.is_whole && failed) complain(index, "both succeeds and fails");
     if (!mine.is_whole && !failed && mine.how != manner::abandoned) complain(index, "ends without an outcome");
-    if (failed && !was_cancelled && !is_explicable(mine.failure)) complain(index, "fails inexplicably");
+    if (failed && !was_cancelled && !is_explicable(mine)) complain(index, "fails inexplicably");
     if (failed && is_calm_) complain(index, "fails in a world without faults");
     if (was_cancelled && !mine.cancelled_at) complain(index, "was cancelled by nobody");
     if (mine.failure == errc::client_closed && !closed_at_) complain(index, "finds a client closed that is open");

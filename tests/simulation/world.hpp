@@ -23,7 +23,7 @@ struct outcome_of_world {
 /// Makes the world of a seed, runs it to its end, and says whether the invariants hold:
 /// - each call ends exactly once, and none hangs when nothing is left to happen;
 /// - an answer is the right one, whole: it is a function of the question; a part of one is a beginning of it;
-/// - an error is one that the faults of the world explain;
+/// - an error is one that what this world did explains: its faults so far, and limits that have passed;
 /// - no call ends after its total limit, nor `deadline_exceeded` before it, both counted without the wait for its turn; a
 ///   cancelled call ends at once;
 /// - no lease is lost: with the last call the pool has no connection in use, being opened or waited for;

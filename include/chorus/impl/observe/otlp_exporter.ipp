@@ -5,6 +5,7 @@
 #include <chorus/observe/otlp_exporter.hpp>
 
 #include <algorithm>
+#include <exception>
 #include <iterator>
 
 namespace chorus {
@@ -125,7 +126,13 @@ CHORUS_DECL awaitable<result<void>> otlp_exporter::flush() {
         const auto message = encode(sent.spans());
         if (!message) co_return message.error();
         http::response answer;
-        const auto received = co_await transport_->send(*message, options_.limits, answer);
+        result<void> received;
+        try {
+            received = co_await transport_->send(*message, options_.limits, answer);
+        } catch (...) {
+            // Cancelled between two requests: then the next one is not sent.
+            received = error::from_exception(std::current_exception());
+        }
         if (!received) co_return received.error();
         if (answer.status >= 200 && answer.status < 300) {
             const std::int64_t rejected = detail::rejected_spans(answer.body);
