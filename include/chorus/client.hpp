@@ -5,6 +5,7 @@
 #include <chorus/api/model_list.hpp>
 #include <chorus/api/moderation.hpp>
 #include <chorus/async/awaitable.hpp>
+#include <chorus/chat/call_options.hpp>
 #include <chorus/chat/chat_request.hpp>
 #include <chorus/chat/chat_response.hpp>
 #include <chorus/chat_stream.hpp>
@@ -117,14 +118,15 @@ class client {
     CHORUS_LAZY awaitable<result<embedding_response>> try_embed(embedding_request request);
     CHORUS_LAZY awaitable<embedding_response> embed(embedding_request request);
 
-    /// Asks for all models of the server and completes with the last page of the list.
+    /// Asks for all models of the server and completes with the last page of the list. The limit on the whole call is one
+    /// for all pages.
     /// Errors: as `try_complete`; `errc::decode_failed` for a list that has no end.
-    CHORUS_LAZY awaitable<result<std::vector<model_info>>> try_models();
-    CHORUS_LAZY awaitable<std::vector<model_info>> models();
+    CHORUS_LAZY awaitable<result<std::vector<model_info>>> try_models(call_options options = {});
+    CHORUS_LAZY awaitable<std::vector<model_info>> models(call_options options = {});
 
     /// Asks for one model by its id.
-    CHORUS_LAZY awaitable<result<model_info>> try_model(std::string id);
-    CHORUS_LAZY awaitable<model_info> model(std::string id);
+    CHORUS_LAZY awaitable<result<model_info>> try_model(std::string id, call_options options = {});
+    CHORUS_LAZY awaitable<model_info> model(std::string id, call_options options = {});
 
     /// Asks whether texts and images are harmful.
     CHORUS_LAZY awaitable<result<moderation_response>> try_moderate(moderation_request request);

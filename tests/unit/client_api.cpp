@@ -88,6 +88,40 @@ CHORUS_TEST(client_models, does_not_count_what_its_pages_wait_for_their_turn) {
     EXPECT_EQ(fake->last_limits.total, 17s) << "as no time has passed at all";
 }
 
+CHORUS_TEST(client_models, takes_the_options_of_the_call_for_each_page) {
+    int asked = 0;
+    const auto fake = std::make_shared<fake_transport>([&](const http::request&) -> result<http::response> {
+        if (++asked == 2) return error(errc::connection_lost);
+        return ok(R"({"data":[],"has_more":true,"last_id":"a"})");
+    });
+    client llm(get_executor(), endpoint(), fake, client_options().timeout(7s));
+    call_options options;
+    options.limits = http::limits();
+    options.limits->total = 5s;
+    options.limits->idle = 3s;
+    options.max_attempts = 1;
+    const auto models = co_await llm.try_models(options);
+    CO_ASSERT_FALSE(models);
+    EXPECT_EQ(models.error(), errc::connection_lost);
+    EXPECT_EQ(fake->requests.size(), 2u) << "one attempt for each of two pages";
+    EXPECT_EQ(fake->last_limits.total, 5s);
+    EXPECT_EQ(fake->last_limits.idle, 3s);
+    options.timeout = 2s;
+    static_cast<void>(co_await llm.try_models(options));
+    EXPECT_EQ(fake->last_limits.total, 2s);
+}
+
+CHORUS_TEST(client_models, takes_the_options_of_the_call_for_one) {
+    const auto fake = answering({R"({"id":"m","owned_by":"o"})"});
+    client llm(get_executor(), endpoint(), fake, client_options().timeout(7s));
+    call_options options;
+    options.timeout = 4s;
+    static_cast<void>(co_await llm.model("m", options));
+    EXPECT_EQ(fake->last_limits.total, 4s);
+    static_cast<void>(co_await llm.model("m"));
+    EXPECT_EQ(fake->last_limits.total, 7s);
+}
+
 CHORUS_TEST(client_models, gives_up_on_a_list_that_does_not_get_on) {
     const auto fake = answering({R"({"data":[{"id":"a"}],"has_more":true,"last_id":"a"})"});
     client llm(get_executor(), endpoint(), fake);

@@ -41,8 +41,8 @@ inline call_subject subject_of(std::string_view operation, const moderation_requ
     return {operation, request.model(), {}, request.options().priority};
 }
 
-inline call_subject subject_of(std::string_view operation, const std::string& model) {
-    return {operation, model, {}, chorus::priority::normal};
+inline call_subject subject_of(std::string_view operation, const std::string& model, chorus::priority priority) {
+    return {operation, model, {}, priority};
 }
 
 inline void describe(call_end& end, const chat_response& answer) {

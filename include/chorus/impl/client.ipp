@@ -24,13 +24,16 @@ struct chat_question : question<chat_request> {
 };
 
 struct model_question : question<std::string> {
-    using question::question;
-    call_subject subject() const { return subject_of("model", request()); }
+    model_question(std::string id, const call_options& options) : question(std::move(id)), own(options) {}
+    call_subject subject() const { return subject_of("model", request(), own.priority); }
+    const call_options* options() const noexcept { return &own; }
     result<void> encode(const provider& api) { return become(api.encode_model(request())); }
     result<model_info> decode(const provider& api, http::response&& received,
                               std::chrono::system_clock::time_point now) const {
         return api.decode_model(std::move(received), now);
     }
+
+    call_options own;
 };
 
 struct moderation_question : question<moderation_request> {
@@ -135,20 +138,20 @@ CHORUS_LAZY_DECL awaitable<embedding_response> client::embed(embedding_request r
     return detail::or_throw(try_embed(std::move(request)));
 }
 
-CHORUS_LAZY_DECL awaitable<result<std::vector<model_info>>> client::try_models() {
-    return detail::list_models(state_);
+CHORUS_LAZY_DECL awaitable<result<std::vector<model_info>>> client::try_models(call_options options) {
+    return detail::list_models(state_, std::move(options));
 }
 
-CHORUS_LAZY_DECL awaitable<std::vector<model_info>> client::models() {
-    return detail::or_throw(try_models());
+CHORUS_LAZY_DECL awaitable<std::vector<model_info>> client::models(call_options options) {
+    return detail::or_throw(try_models(std::move(options)));
 }
 
-CHORUS_LAZY_DECL awaitable<result<model_info>> client::try_model(std::string id) {
-    return detail::call(state_, detail::model_question(std::move(id)));
+CHORUS_LAZY_DECL awaitable<result<model_info>> client::try_model(std::string id, call_options options) {
+    return detail::call(state_, detail::model_question(std::move(id), options));
 }
 
-CHORUS_LAZY_DECL awaitable<model_info> client::model(std::string id) {
-    return detail::or_throw(try_model(std::move(id)));
+CHORUS_LAZY_DECL awaitable<model_info> client::model(std::string id, call_options options) {
+    return detail::or_throw(try_model(std::move(id), std::move(options)));
 }
 
 CHORUS_LAZY_DECL awaitable<result<moderation_response>> client::try_moderate(moderation_request request) {

@@ -15,13 +15,14 @@ namespace chorus::detail {
 struct model_page_question {
     const std::string* after;
     shared_deadline* deadline;
-    call_options own;
+    call_options own;  // with what is left of the time
     http::request encoded;
 
     // No aggregate: g++ 12 copies those bytewise into the call.
-    model_page_question(const std::string& last, shared_deadline& end) : after(&last), deadline(&end) {}
+    model_page_question(const std::string& last, shared_deadline& end, const call_options& options)
+        : after(&last), deadline(&end), own(options) {}
 
-    call_subject subject() const { return subject_of("models", std::string()); }
+    call_subject subject() const { return subject_of("models", std::string(), own.priority); }
     const call_options* options() noexcept {
         own.timeout = deadline->left();
         return &own;
@@ -42,14 +43,15 @@ struct model_page_question {
     }
 };
 
-CHORUS_LAZY_DECL awaitable<result<std::vector<model_info>>> list_models(std::shared_ptr<client_state> shared) {
-    shared_deadline deadline(*shared, call_options());
+CHORUS_LAZY_DECL awaitable<result<std::vector<model_info>>> list_models(std::shared_ptr<client_state> shared,
+                                                                        call_options own) {
+    shared_deadline deadline(*shared, own);
     std::vector<model_info> all;
     std::string after;
     for (int pages = 0; pages < most_model_pages; ++pages) {
         result<model_page> page;
         try {
-            page = co_await call(shared, model_page_question(after, deadline));
+            page = co_await call(shared, model_page_question(after, deadline, own));
         } catch (...) {
             // Cancelled between two pages: then the next one is not asked for.
             page = error::from_exception(std::current_exception());
