@@ -3,6 +3,7 @@
 
 #include <chorus/config.hpp>
 
+#include <boost/smart_ptr/intrusive_ptr.hpp>
 #include <boost/system/error_category.hpp>
 #include <boost/system/error_code.hpp>
 #include <boost/system/system_error.hpp>
@@ -140,7 +141,7 @@ class error {
     /// Captures any exception: an `api_error` gives its error back, a `system_error` its code.
     static error from_exception(std::exception_ptr exception) noexcept;
 
-    const boost::system::error_code& code() const noexcept { return code_; }
+    boost::system::error_code code() const noexcept { return {code_, *category_}; }
     chorus::phase phase() const noexcept;
     /// One line that says it all: phase, message, status, provider code, request id, root cause, attempts.
     std::string message() const;
@@ -193,22 +194,26 @@ class error {
     error& conversation(std::shared_ptr<const chat_request> value) &;
 
     friend bool operator==(const error& left, const boost::system::error_code& right) noexcept {
-        return left.code_ == right;
+        return left.code() == right;
     }
     friend bool operator==(const error& left, const boost::system::error_condition& right) noexcept {
-        return left.code_ == right;
+        return left.code() == right;
     }
-    friend bool operator==(const error& left, errc right) noexcept { return left.code_ == make_error_code(right); }
+    friend bool operator==(const error& left, errc right) noexcept { return left.code() == make_error_code(right); }
     friend bool operator==(const error& left, condition right) noexcept {
-        return left.code_ == make_error_condition(right);
+        return left.code() == make_error_condition(right);
     }
 
  private:
     struct details;
+    friend void intrusive_ptr_add_ref(const details* shared) noexcept;
+    friend void intrusive_ptr_release(const details* shared) noexcept;
     details& change();
 
-    boost::system::error_code code_;
-    std::shared_ptr<details> details_;
+    // Each call that waits holds several errors that did not happen: an error_code takes half as much again as its parts.
+    int code_ = 0;
+    const boost::system::error_category* category_ = &boost::system::system_category();
+    boost::intrusive_ptr<details> details_;
 };
 
 /// Thrown where a function throws instead of returning: carries the whole error.

@@ -33,6 +33,7 @@
 #include <chorus/impl/chat/validate.ipp>
 #include <chorus/impl/chat_stream.ipp>
 #include <chorus/impl/client.ipp>
+#include <chorus/impl/detail/call.ipp>
 #include <chorus/impl/detail/call_progress.ipp>
 #include <chorus/impl/detail/client_state.ipp>
 #include <chorus/impl/detail/embed.ipp>

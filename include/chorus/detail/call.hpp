@@ -53,41 +53,54 @@ class question {
 template <class Question>
 using answer_to = decltype(std::declval<Question&>().decode(std::declval<const provider&>(), {}, {}));
 
+/// Waits until the attempt may begin, and makes it.
+CHORUS_LAZY awaitable<result<void>> make_later_attempt(call_progress& progress, net::transport& via,
+                                                       http::request& message, http::response& received);
+
+/// What could not even be attempted.
+CHORUS_LAZY awaitable<result<void>> make_no_attempt(error why);
+
+/// Makes the next attempt of a call. Most of them begin at once, and take no frame to do so.
+template <class Question>
+awaitable<result<void>> make_attempt(client_state& shared, call_progress& progress, Question& asked,
+                                     http::response& received) {
+    if (!progress.has_message()) {
+        if (progress.is_watched()) progress.watch(asked.subject());
+        if (auto encoded = asked.encode(*shared.api); !encoded) return make_no_attempt(encoded.error());
+    }
+    progress.await_head(received);
+    net::transport& via = **shared.transport;
+    if (!progress.try_begin(asked.message())) return make_later_attempt(progress, via, asked.message(), received);
+    return via.send(asked.message(), progress.limits(), received);
+}
+
 /// Sends what a question encodes, as often as it takes, and gives what it decodes.
 /// Cancellation: terminal; the error is `errc::cancelled`.
-/// What a frame holds, each call holds that waits for an answer: it has one place for what goes wrong, whichever step it is.
+/// What a frame holds, each call holds that waits for an answer: it has no names for what is over before.
 template <class Question>
 awaitable<answer_to<Question>> call(std::shared_ptr<client_state> shared, Question asked) {
-    result<void> done = shared->check();
-    if (!done) co_return done.error();
+    if (!shared->check()) co_return shared->check().error();
     call_progress progress(*shared, asked.options());
-    if (progress.is_watched()) progress.watch(asked.subject());
-    done = asked.encode(*shared->api);
-    if (!done) co_return progress.conclude(done.error());
     for (;;) {
         http::response received;
-        bool is_begun = false;
-        progress.await_head(received);
         try {
-            is_begun = progress.try_begin(asked.message());
-            if (!is_begun) is_begun = co_await progress.begin(asked.message(), done);
-            if (is_begun) done = co_await (*shared->transport)->send(asked.message(), progress.limits(), received);
+            auto done = co_await make_attempt(*shared, progress, asked, received);
+            if (done) {
+                progress.answered(received);
+                auto answer = asked.decode(*shared->api, std::move(received), std::chrono::system_clock::now());
+                if (answer) {
+                    progress.succeeded(*answer);
+                    co_return answer;
+                }
+                done = answer.error();
+            }
+            if (!progress.failed(done.error())) co_return progress.conclude(done.error());
         } catch (...) {
             // A cancellation that meets a completion on its way makes the next await throw, whichever it is.
-            done = error::from_exception(std::current_exception());
-        }
-        if (!is_begun) co_return progress.conclude(done.error());
-        if (done) {
-            progress.answered(received);
-            auto answer = asked.decode(*shared->api, std::move(received), std::chrono::system_clock::now());
-            if (answer) {
-                progress.succeeded(*answer);
-                co_return answer;
+            if (!progress.failed(error::from_exception(std::current_exception()))) {
+                co_return progress.conclude(error::from_exception(std::current_exception()));
             }
-            done = answer.error();
         }
-        if (!progress.failed(done.error())) co_return progress.conclude(done.error());
-        done = {};
     }
 }
 
@@ -127,3 +140,7 @@ class shared_deadline {
 };
 
 }  // namespace chorus::detail
+
+#ifndef CHORUS_SEPARATE_COMPILATION
+#include <chorus/impl/detail/call.ipp>
+#endif

@@ -46,6 +46,8 @@ class call_progress {
     bool is_watched() const noexcept { return !shared_->gates.empty() || shared_->watcher != nullptr; }
     void watch(call_subject about);
 
+    /// Whether an attempt has begun, or was to: then there is a message.
+    bool has_message() const noexcept { return has_message_; }
     /// Lets the next attempt begin at once. False if it has to wait, or was refused: `begin` tells.
     bool try_begin(http::request& message);
     /// Lets the next attempt begin, and completes when it may. False if it may not: then `outcome`, which is none so far,
@@ -53,7 +55,7 @@ class call_progress {
     awaitable<bool> begin(http::request& message, result<void>& outcome);
 
     /// Of the attempt under way.
-    const http::limits& limits() const noexcept { return limits_; }
+    const http::limits& limits() const noexcept { return *limits_; }
     clock::time_point deadline() const noexcept { return deadline_; }
 
     /// Before a response is received whole: has it tell of its head, if anybody wants to know.
@@ -74,7 +76,7 @@ class call_progress {
         describe(end, answer);
         finish(end);
     }
-    /// The attempt failed. Whether there is another.
+    /// The attempt failed. Whether there is another: not where it could not begin.
     bool failed(const error& why);
     /// The attempt failed, and no other can follow: part of the answer has been handed out.
     void broke(const error& why);
@@ -86,6 +88,7 @@ class call_progress {
  private:
     struct watched;
 
+    http::limits& own_limits();
     void mark(http::request& message);
     void count_queue(std::chrono::nanoseconds waited) noexcept;
     void end_hold(bool is_let_through) noexcept;
@@ -93,7 +96,8 @@ class call_progress {
     void finish(call_end& end);
 
     client_state* shared_;
-    http::limits limits_;
+    const http::limits* limits_;
+    std::unique_ptr<http::limits> own_limits_;  // where they are not those of the client
     clock::time_point started_;
     clock::time_point deadline_;
     clock::time_point resume_at_{};  // the end of the wait after a failure
@@ -102,6 +106,8 @@ class call_progress {
     int attempts_ = 0;
     int max_attempts_;
     bool is_streamed_;
+    bool has_message_ = false;
+    bool has_begun_ = false;                // the attempt under way
     bool is_named_ = false;                 // by us, and not by the user
     std::unique_ptr<policy::retry> retry_;  // once something failed
     std::unique_ptr<watched> watched_;

@@ -65,6 +65,8 @@ class h2_session {
 
      protected:
         const limits& caps() const noexcept { return caps_; }
+        /// How many bytes the request may take to send.
+        std::size_t size() const noexcept { return message_.headers.block().size() + message_.body.size(); }
         ~stream() = default;
 
      private:

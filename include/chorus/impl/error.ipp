@@ -4,13 +4,14 @@
 #include <chorus/shared_new.hpp>
 
 #include <boost/asio/error.hpp>
+#include <boost/smart_ptr/intrusive_ref_counter.hpp>
 
 #include <algorithm>
 #include <utility>
 
 namespace chorus {
 
-struct error::details {
+struct error::details : boost::intrusive_ref_counter<details> {
     chorus::phase phase = phase::none;
     int http_status = 0;
     int attempts = 0;
@@ -29,6 +30,13 @@ struct error::details {
     std::shared_ptr<const chat_request> conversation;
     std::exception_ptr exception;
 };
+
+CHORUS_DECL void intrusive_ptr_add_ref(const error::details* shared) noexcept {
+    boost::sp_adl_block::intrusive_ptr_add_ref(shared);
+}
+CHORUS_DECL void intrusive_ptr_release(const error::details* shared) noexcept {
+    boost::sp_adl_block::intrusive_ptr_release(shared);
+}
 
 namespace detail {
 
@@ -291,7 +299,8 @@ CHORUS_DECL std::string_view to_string(phase where) noexcept {
     return "";
 }
 
-CHORUS_DECL error::error(boost::system::error_code code, std::string message) : code_(code) {
+CHORUS_DECL error::error(boost::system::error_code code, std::string message)
+    : code_(code.value()), category_(&code.category()) {
     if (!message.empty()) change().text = std::move(message);
 }
 
@@ -318,9 +327,9 @@ CHORUS_DECL error error::from_exception(std::exception_ptr exception) noexcept {
 
 CHORUS_DECL error::details& error::change() {
     if (!details_) {
-        details_ = detail::shared_new<details>();
-    } else if (details_.use_count() > 1) {
-        details_ = detail::shared_new<details>(*details_);
+        details_ = new details();
+    } else if (details_->use_count() > 1) {
+        details_ = new details(*details_);
     }
     return *details_;
 }
@@ -448,7 +457,7 @@ CHORUS_DECL error& error::conversation(std::shared_ptr<const chat_request> value
 CHORUS_DECL std::string error::message() const {
     std::string line;
     if (phase() != phase::none) line.append(to_string(phase())).append(": ");
-    line += code_.message();
+    line += code().message();
     if (!text().empty() && text() != line) line.append(": ").append(text());
     if (!cause().empty()) line.append(" (").append(cause()).append(")");
     const char* separator = " [";

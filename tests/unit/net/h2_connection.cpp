@@ -111,6 +111,36 @@ CHORUS_TEST(h2_connection, sends_the_requests_of_one_turn_in_one_write) {
     co_await talk.settle();
 }
 
+CHORUS_TEST(h2_connection, gathers_no_more_requests_than_fill_a_record) {
+    conversation talk(*this);
+    CO_ASSERT_TRUE(co_await talk.open());
+    std::vector<task<result<http::response>>> calls;
+    for (int i = 0; i < 50; ++i) calls.push_back(talk.ask({}, std::string(1000, 'q')));
+    const std::size_t before = talk.wire->steps;
+    co_await sleep_for(1ns);
+    EXPECT_EQ(talk.wire->steps - before, 4u) << "17 requests, 17 more, one wait to read, the rest";
+    co_await talk.settle();
+    EXPECT_EQ(talk.server.requests.size(), 50u);
+}
+
+CHORUS_TEST(h2_connection, fails_the_request_with_which_a_write_breaks_and_those_before_it) {
+    conversation talk(*this);
+    CO_ASSERT_TRUE(co_await talk.open());
+    talk.wire->failing_step = talk.wire->steps;
+    std::vector<task<result<http::response>>> calls;
+    calls.push_back(talk.ask());
+    calls.push_back(talk.ask({}, std::string(20000, 'q')));
+    calls.push_back(talk.ask());
+    co_await talk.settle();
+    for (auto& call : calls) {
+        const auto answer = co_await std::move(call);
+        CO_ASSERT_FALSE(answer);
+        EXPECT_TRUE(answer.error() == errc::connection_lost || answer.error() == errc::refused)
+            << answer.error().message();
+    }
+    EXPECT_FALSE(talk.link->is_reusable());
+}
+
 CHORUS_TEST(h2_connection, gives_the_same_for_every_size_of_reads_and_writes) {
     for (const std::size_t size : {1u, 2u, 3u, 7u, 64u}) {
         conversation talk(*this);

@@ -84,15 +84,24 @@ CHORUS_DECL std::size_t key_fingerprint(const http::headers& headers) noexcept {
 
 CHORUS_DECL call_progress::call_progress(client_state& shared, const call_options* own, bool is_streamed)
     : shared_(&shared),
-      limits_(shared.limits_of(own)),
+      limits_(&shared.limits),
       started_(shared.timers.now()),
       id_(++shared.calls),
       max_attempts_(own != nullptr && own->max_attempts ? *own->max_attempts : shared.retries.max_attempts),
       is_streamed_(is_streamed) {
-    deadline_ = saturating_add(started_, limits_.total);
+    if (own != nullptr && (own->limits || own->timeout)) own_limits() = shared.limits_of(own);
+    deadline_ = saturating_add(started_, limits_->total);
 }
 
 CHORUS_DECL call_progress::call_progress(call_progress&&) noexcept = default;
+
+CHORUS_DECL http::limits& call_progress::own_limits() {
+    if (!own_limits_) {
+        own_limits_ = std::make_unique<http::limits>(*limits_);
+        limits_ = own_limits_.get();
+    }
+    return *own_limits_;
+}
 
 /// A call that goes before its end was dropped.
 CHORUS_DECL call_progress::~call_progress() {
@@ -133,6 +142,7 @@ CHORUS_DECL void call_progress::mark(http::request& message) {
 }
 
 CHORUS_DECL bool call_progress::try_begin(http::request& message) {
+    has_message_ = true;
     if (resume_at_ != clock::time_point{}) return false;
     if (watched_) {
         watched& seen = *watched_;
@@ -152,11 +162,13 @@ CHORUS_DECL bool call_progress::try_begin(http::request& message) {
         }
         end_hold(true);
     }
+    has_begun_ = true;
     ++attempts_;
     if (attempts_ == 1) is_named_ = !message.headers.contains(attempt_header);
     if (attempts_ > 1 || watched_) {  // earlier attempts count, and what was waited for a gate
         const auto left = std::max(deadline_, shared_->timers.now()) - shared_->timers.now();
-        limits_.total = std::chrono::ceil<std::chrono::milliseconds>(left);
+        const auto total = std::chrono::ceil<std::chrono::milliseconds>(left);
+        if (total != limits_->total) own_limits().total = total;
     }
     message.replay = shared_->retries.level;
     if (is_named_) mark(message);
@@ -195,7 +207,7 @@ CHORUS_DECL awaitable<bool> call_progress::begin(http::request& message, result<
             }
             const gated_call call = watched_->call();
             auto entered = co_await shared_->gates[watched_->passes.size()]->enter(
-                call, saturating_add(watched_->held_since, limits_.pool_wait));
+                call, saturating_add(watched_->held_since, limits_->pool_wait));
             if (!entered) {
                 outcome = told_of_turn(entered.error());
                 break;
@@ -259,6 +271,7 @@ CHORUS_DECL void call_progress::brought_content() {
 }
 
 CHORUS_DECL bool call_progress::failed(const error& why) {
+    if (!std::exchange(has_begun_, false)) return false;
     broke(why);
     count_queue(why.queued());
     if (watched_) {

@@ -70,6 +70,7 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
             : stream(message, caps, into, unread), home(owner), answer(into) {}
         ~exchange_state() { home.leave(*this); }
         using stream::caps;
+        using stream::size;
 
         /// The coroutine has suspended.
         void operator()(boost::intrusive_ptr<chorus::detail::suspension> suspended) {
@@ -172,7 +173,12 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
                                 .or_after(one.caps().first_byte, one.sent, errc::first_byte_timed_out)
                                 .or_after(one.caps().idle, one.sent, errc::idle_timed_out)
                                 .when);
-        schedule_flush();
+        gathered_ += one.size();
+        if (gathered_ < full_record) {
+            schedule_flush();
+        } else {
+            flush();
+        }
         listen();
         return true;
     }
@@ -220,7 +226,9 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
         }
     }
 
-    // --- output: gathered over one turn of the loop, so that many requests share a write ---
+    // --- output: gathered over one turn of the loop, so that many requests share a write, but no longer than they fill a
+    // record of TLS: a thousand calls that begin in one turn would be held twice ---
+    static constexpr std::size_t full_record = 16 * 1024;
 
     void schedule_flush() {
         if (is_flush_scheduled_ || is_broken_) return;
@@ -240,6 +248,7 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
     }
 
     void write_out() {
+        gathered_ = 0;
         for (;;) {
             if (unsent_.empty()) {
                 std::string& out = scratch_->out;
@@ -412,6 +421,7 @@ class h2_connection::machinery : public std::enable_shared_from_this<machinery> 
     std::string unsent_;                // what the socket did not take
     clock::time_point unsent_since_{};  // when it was given to the connection, if there is some
     clock::time_point last_taken_{};    // of what was unsent
+    std::size_t gathered_ = 0;          // bytes of requests since the last write, at most
     std::size_t receptions_ = 0;
     boost::system::error_code why_;  // the stream broke
     clock::time_point last_heard_{};

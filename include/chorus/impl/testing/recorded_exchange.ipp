@@ -58,7 +58,7 @@ CHORUS_DECL void write_clean(json::writer& json, std::string_view name, std::str
 
 CHORUS_DECL void write_failure(json::writer& json, const error& failure) {
     json.key("error").begin_object();
-    const auto& code = failure.code();
+    const auto code = failure.code();
     if (code.category() == error_category()) {
         json.member("code", name_of(static_cast<errc>(code.value())));
     } else {
