@@ -119,12 +119,17 @@ class client {
     CHORUS_LAZY awaitable<embedding_response> embed(embedding_request request);
 
     /// Asks for all models of the server and completes with the last page of the list. The limit on the whole call is one
-    /// for all pages.
+    /// for all pages; the others hold for each of them.
     /// Errors: as `try_complete`; `errc::decode_failed` for a list that has no end.
+    ///
+    ///     chorus::call_options options;
+    ///     options.timeout = 5s;
+    ///     auto models = co_await llm.models(options);
     CHORUS_LAZY awaitable<result<std::vector<model_info>>> try_models(call_options options = {});
     CHORUS_LAZY awaitable<std::vector<model_info>> models(call_options options = {});
 
     /// Asks for one model by its id.
+    /// Errors: as `try_complete`; an empty id is refused as `model`, and a bad limit as `timeout`.
     CHORUS_LAZY awaitable<result<model_info>> try_model(std::string id, call_options options = {});
     CHORUS_LAZY awaitable<model_info> model(std::string id, call_options options = {});
 

@@ -1,13 +1,22 @@
 // Contracts of what a client asks besides chat and embeddings: models, moderation, counts of tokens.
 #include <chorus/client.hpp>
+#include <chorus/net/http_transport.hpp>
 #include <chorus/provider/anthropic.hpp>
 #include <chorus/provider/openai.hpp>
+#include <chorus/structured/complete_as.hpp>
+#include <chorus/structured/stream_as.hpp>
 #include <chorus/testing/fake_transport.hpp>
 #include <chorus/testing/gtest.hpp>
+#include <chorus/testing/simulated_network.hpp>
+#include <chorus/testing/simulated_server.hpp>
+#include <chorus/tools/run_tools.hpp>
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include <chrono>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -122,6 +131,93 @@ CHORUS_TEST(client_models, takes_the_options_of_the_call_for_one) {
     EXPECT_EQ(fake->last_limits.total, 7s);
 }
 
+/// A server on a network in memory: each page of its list takes two seconds, and there is always another.
+struct endless_list {
+    explicit endless_list(executor ex)
+        : network(std::make_shared<testing::simulated_network>(ex)),
+          server(*network, "api.test"),
+          llm(ex, endpoint().base_url(server.base_url()),
+              net::http_transport::create(ex, {}, {}, http::protocol::http1, {}, network).value()) {
+        server.service().script().expect().times(SIZE_MAX).after(2s).reply_with(
+            [page = 0](const testing::mock_request&, testing::mock_reply& reply) mutable {
+                reply.headers.add("content-type", "application/json");
+                reply.body = R"({"id":"m","data":[],"has_more":true,"last_id":")" + std::to_string(++page) + "\"}";
+            });
+    }
+
+    std::shared_ptr<testing::simulated_network> network;
+    testing::simulated_server server;
+    client llm;
+};
+
+CHORUS_TEST(client_models, the_total_of_the_call_cuts_the_list_off_within_a_page) {
+    endless_list world(get_executor());
+    call_options options;
+    options.timeout = 5s;
+    const auto begun = chorus::now(get_executor());
+    const auto models = co_await world.llm.try_models(options);
+    CO_ASSERT_FALSE(models);
+    EXPECT_EQ(models.error(), errc::deadline_exceeded);
+    EXPECT_EQ(models.error().phase(), phase::first_byte);
+    EXPECT_EQ(chorus::now(get_executor()) - begun, 5s) << "in the middle of the third page";
+    EXPECT_EQ(world.llm.pool_stats().in_use, 0u);
+}
+
+CHORUS_TEST(client_models, the_limits_of_the_call_each_have_their_own_error) {
+    endless_list world(get_executor());
+    call_options options;
+    options.max_attempts = 1;
+    options.limits = http::limits();
+    options.limits->first_byte = 1s;
+    const auto begun = chorus::now(get_executor());
+    const auto models = co_await world.llm.try_models(options);
+    CO_ASSERT_FALSE(models);
+    EXPECT_EQ(models.error(), errc::first_byte_timed_out);
+    EXPECT_EQ(models.error().phase(), phase::first_byte);
+    EXPECT_EQ(chorus::now(get_executor()) - begun, 1s);
+    const auto model = co_await world.llm.try_model("m", options);
+    CO_ASSERT_FALSE(model);
+    EXPECT_EQ(model.error(), errc::first_byte_timed_out);
+    EXPECT_EQ(chorus::now(get_executor()) - begun, 2s);
+    options.limits->first_byte = 1min;
+    options.limits->total = 1s;
+    const auto late = co_await world.llm.try_model("m", options);
+    CO_ASSERT_FALSE(late);
+    EXPECT_EQ(late.error(), errc::deadline_exceeded);
+    EXPECT_EQ(late.error().phase(), phase::first_byte);
+    EXPECT_EQ(chorus::now(get_executor()) - begun, 3s);
+}
+
+CHORUS_TEST(client_models, refuses_bad_options_before_anything_is_sent) {
+    const auto fake = answering({R"({"id":"m","data":[]})"});
+    client llm(get_executor(), endpoint(), fake);
+    for (const auto timeout : {0ms, -1ms}) {
+        call_options options;
+        options.timeout = timeout;
+        const auto models = co_await llm.try_models(options);
+        CO_ASSERT_FALSE(models);
+        EXPECT_EQ(models.error(), errc::invalid_argument);
+        EXPECT_EQ(models.error().phase(), phase::input);
+        EXPECT_EQ(models.error().param(), "timeout");
+        const auto model = co_await llm.try_model("m", options);
+        CO_ASSERT_FALSE(model);
+        EXPECT_EQ(model.error(), errc::invalid_argument);
+        EXPECT_EQ(model.error().phase(), phase::input);
+        EXPECT_EQ(model.error().param(), "timeout");
+    }
+    EXPECT_TRUE(fake->requests.empty());
+}
+
+CHORUS_TEST(client_models, refuses_a_model_without_an_id_whatever_the_api) {
+    const auto fake = answering({R"({"id":"m","data":[]})"});
+    client llm(get_executor(), anthropic(&no_environment).base_url("https://llm.example").api_key("sk-test"), fake);
+    const auto none = co_await llm.try_model("");
+    CO_ASSERT_FALSE(none);
+    EXPECT_EQ(none.error(), errc::invalid_argument);
+    EXPECT_EQ(none.error().param(), "model");
+    EXPECT_TRUE(fake->requests.empty());
+}
+
 CHORUS_TEST(client_models, gives_up_on_a_list_that_does_not_get_on) {
     const auto fake = answering({R"({"data":[{"id":"a"}],"has_more":true,"last_id":"a"})"});
     client llm(get_executor(), endpoint(), fake);
@@ -211,6 +307,75 @@ CHORUS_TEST(client_models, reads_the_pages_of_anthropic) {
     CO_ASSERT_EQ(models.size(), 2u);
     EXPECT_EQ(models[0].display_name, "A");
     EXPECT_NE(fake->requests[1].target.find("after_id=a"), std::string::npos) << fake->requests[1].target;
+}
+
+template <class Request>
+Request limited(Request request) {
+    http::limits limits;
+    limits.total = 5s;
+    limits.idle = 3s;
+    limits.body_bytes = 4321;
+    request.limits(limits);
+    return request;
+}
+
+/// Asks for something. What comes back does not count here, only what was sent.
+using operation = std::function<awaitable<void>(client&)>;
+
+CHORUS_TEST(client_operations, each_keep_the_limits_of_their_request) {
+    const std::shared_ptr<const provider> open_api = endpoint().make();
+    const auto counting = anthropic(&no_environment).base_url("https://llm.example").api_key("sk-test").make();
+    const tool_set no_tools;
+    struct row {
+        std::string name;
+        std::shared_ptr<const provider> api;
+        operation ask;
+    };
+    const std::vector<row> rows = {
+        {"complete", open_api,
+         [](client& llm) -> awaitable<void> {
+             static_cast<void>(co_await llm.try_complete(limited(chat_request("m").user("hi"))));
+         }},
+        {"stream", open_api,
+         [](client& llm) -> awaitable<void> {
+             auto answer = llm.stream(limited(chat_request("m").user("hi")));
+             static_cast<void>(co_await answer.try_finish());
+         }},
+        {"complete_as", open_api,
+         [](client& llm) -> awaitable<void> {
+             static_cast<void>(co_await try_complete_as<nlohmann::json>(llm, limited(chat_request("m").user("hi"))));
+         }},
+        {"stream_as", open_api,
+         [](client& llm) -> awaitable<void> {
+             auto values = stream_as<nlohmann::json>(llm, limited(chat_request("m").user("hi")));
+             static_cast<void>(co_await values.try_next());
+         }},
+        {"run_tools", open_api,
+         [&no_tools](client& llm) -> awaitable<void> {
+             static_cast<void>(co_await try_run_tools(llm, limited(chat_request("m").user("hi")), no_tools));
+         }},
+        {"embed", open_api,
+         [](client& llm) -> awaitable<void> {
+             static_cast<void>(co_await llm.try_embed(limited(embedding_request("m").input("a"))));
+         }},
+        {"moderate", open_api,
+         [](client& llm) -> awaitable<void> {
+             static_cast<void>(co_await llm.try_moderate(limited(moderation_request("m").text("a"))));
+         }},
+        {"count_tokens", counting,
+         [](client& llm) -> awaitable<void> {
+             static_cast<void>(co_await llm.try_count_tokens(limited(chat_request("m").user("hi"))));
+         }},
+    };
+    for (const auto& [name, api, ask] : rows) {
+        const auto fake = answering({"{}"});
+        client llm(get_executor(), api, fake, client_options().timeout(7s));
+        co_await ask(llm);
+        EXPECT_EQ(fake->requests.size(), 1u) << name;
+        EXPECT_EQ(fake->last_limits.total, 5s) << name;
+        EXPECT_EQ(fake->last_limits.idle, 3s) << name;
+        EXPECT_EQ(fake->last_limits.body_bytes, 4321u) << name;
+    }
 }
 
 CHORUS_TEST(client_close, ends_every_kind_of_call) {

@@ -237,6 +237,17 @@ CHORUS_TEST(client_embed, does_not_count_what_its_calls_wait_for_their_turn) {
     EXPECT_EQ(transport->totals[39], 100ms);
 }
 
+CHORUS_TEST(client_embed, refuses_a_limit_that_lets_nothing_happen) {
+    const auto fake = std::make_shared<fake_transport>(embedded);
+    client llm(get_executor(), endpoint(), fake);
+    const auto reply = co_await llm.try_embed(embedding_request("m").inputs(numbers(3)).timeout(0ms));
+    CO_ASSERT_FALSE(reply);
+    EXPECT_EQ(reply.error(), errc::invalid_argument);
+    EXPECT_EQ(reply.error().phase(), phase::input);
+    EXPECT_EQ(reply.error().param(), "timeout");
+    EXPECT_TRUE(fake->requests.empty());
+}
+
 CHORUS_TEST(client_embed, refuses_bad_input_before_anything_is_sent) {
     const auto fake = std::make_shared<fake_transport>(embedded);
     client llm(get_executor(), endpoint(), fake);

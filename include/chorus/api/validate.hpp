@@ -1,8 +1,9 @@
-// Refuses requests for embeddings and moderations that cannot succeed, before anything is sent.
+// Refuses requests for embeddings, moderations and models that cannot succeed, before anything is sent.
 #pragma once
 
 #include <chorus/api/embedding.hpp>
 #include <chorus/api/moderation.hpp>
+#include <chorus/chat/call_options.hpp>
 #include <chorus/config.hpp>
 #include <chorus/error.hpp>
 
@@ -15,6 +16,9 @@ namespace chorus {
 /// Errors: `errc::invalid_argument` in `phase::input`; `param()` is the path of the field, as in `input[2]`.
 result<void> validate(const embedding_request& request);
 result<void> validate(const moderation_request& request);
+
+/// Checks the options of a call that has no request to carry them. Errors: as above, as in `timeout`.
+result<void> validate(const call_options& options);
 
 /// Checks the id of a model that is asked for: one that is empty asks for the list.
 result<void> validate_model_id(const std::string& id);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chorus/api/validate.hpp>
 #include <chorus/client.hpp>
 #include <chorus/detail/call.hpp>
 #include <chorus/detail/embed.hpp>
@@ -27,7 +28,10 @@ struct model_question : question<std::string> {
     model_question(std::string id, const call_options& options) : question(std::move(id)), own(options) {}
     call_subject subject() const { return subject_of("model", request(), own.priority); }
     const call_options* options() const noexcept { return &own; }
-    result<void> encode(const provider& api) { return become(api.encode_model(request())); }
+    result<void> encode(const provider& api) {
+        if (const auto valid = validate(own); !valid) return valid.error();
+        return become(api.encode_model(request()));
+    }
     result<model_info> decode(const provider& api, http::response&& received,
                               std::chrono::system_clock::time_point now) const {
         return api.decode_model(std::move(received), now);

@@ -224,6 +224,7 @@ TEST(anthropic, lists_models_page_by_page) {
     EXPECT_EQ(first->headers.get("anthropic-version"), "2023-06-01");
     EXPECT_EQ(api->encode_models("a/b")->target, "/v1/models?after_id=a%2Fb");
     EXPECT_EQ(api->encode_model("a/b")->target, "/v1/models/a%2Fb");
+    EXPECT_EQ(api->encode_model("").error().param(), "model") << "which would ask for the list";
     const auto page = api->decode_models(
         {200, {}, R"({"data":[{"id":"m1","display_name":"M"}],"has_more":true,"last_id":"m1"})", {}}, {});
     ASSERT_TRUE(page);

@@ -34,8 +34,11 @@ class input_checker {
         if (tokens.empty()) fail(index, "is empty");
     }
 
-    void check_options(const request_options& options) {
+    void check_call(const call_options& options) {
         if (options.timeout && *options.timeout <= options.timeout->zero()) fail("timeout", "must be positive");
+    }
+    void check_options(const request_options& options) {
+        check_call(options);
         for (const auto& [field, json] : options.extra) {
             if (field.empty()) fail("extra", "has a field without a name");
             check_text("extra", field);
@@ -90,6 +93,12 @@ CHORUS_DECL result<void> validate(const moderation_request& request) {
         }
     }
     checker.check_options(request.options());
+    return checker.outcome();
+}
+
+CHORUS_DECL result<void> validate(const call_options& options) {
+    detail::input_checker checker;
+    checker.check_call(options);
     return checker.outcome();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chorus/api/validate.hpp>
 #include <chorus/async/when_all.hpp>
 #include <chorus/detail/call.hpp>
 #include <chorus/detail/embed.hpp>
@@ -43,6 +44,8 @@ struct embedding_question {
     call_subject subject() const { return subject_of("embeddings", job->request); }
     const call_options* options() const noexcept { return &own; }
     result<void> encode(const provider& api) {
+        // First: a limit that lets nothing happen is a mistake, and not a time that has passed.
+        if (const auto valid = validate(job->request.options()); !valid) return valid.error();
         if (const auto in_time = deadline->check(); !in_time) return in_time.error();
         const std::size_t first = job->next;
         auto made = api.encode_embeddings(job->request, job->next);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chorus/api/validate.hpp>
 #include <chorus/detail/call.hpp>
 #include <chorus/detail/list_models.hpp>
 
@@ -15,12 +16,13 @@ namespace chorus::detail {
 struct model_page_question {
     const std::string* after;
     shared_deadline* deadline;
+    const call_options* asked;
     call_options own;  // with what is left of the time
     http::request encoded;
 
     // No aggregate: g++ 12 copies those bytewise into the call.
     model_page_question(const std::string& last, shared_deadline& end, const call_options& options)
-        : after(&last), deadline(&end), own(options) {}
+        : after(&last), deadline(&end), asked(&options), own(options) {}
 
     call_subject subject() const { return subject_of("models", std::string(), own.priority); }
     const call_options* options() noexcept {
@@ -29,6 +31,8 @@ struct model_page_question {
     }
 
     result<void> encode(const provider& api) {
+        // First: a limit that lets nothing happen is a mistake, and not a time that has passed.
+        if (const auto valid = validate(*asked); !valid) return valid.error();
         if (const auto in_time = deadline->check(); !in_time) return in_time.error();
         auto made = api.encode_models(*after);
         if (!made) return made.error();

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chorus/api/validate.hpp>
 #include <chorus/chat/validate.hpp>
 #include <chorus/provider/anthropic.hpp>
 #include <chorus/provider/anthropic_decode.hpp>
@@ -59,6 +60,7 @@ class anthropic_provider final : public provider {
     }
     result<http::request> do_encode_model(const std::string& id) const override {
         if (const auto usable = endpoint_.check(); !usable) return usable.error();
+        if (const auto valid = validate_model_id(id); !valid) return valid.error();
         return endpoint_.get(target("/models/" + percent_encoded(id)));
     }
     result<model_info> do_decode_model(http::response received,
