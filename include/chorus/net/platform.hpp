@@ -46,9 +46,12 @@ struct keep_alive {
 /// probes. Errors: the first option that the system refused; the others are set all the same.
 boost::system::error_code set_options(native_socket socket, keep_alive probing = {}) noexcept;
 
+/// The kinds of addresses that a look-up is for.
+enum class address_families { all, ipv4 };
+
 /// Asks the system for the addresses of a host, in its order of preference (RFC 6724). Blocks: call it on a thread of
 /// its own. Errors: `errc::resolve_failed`; the cause is the system's reason.
-result<std::vector<asio::ip::address>> look_up(const std::string& host);
+result<std::vector<asio::ip::address>> look_up(const std::string& host, address_families wanted);
 
 /// What tells one state of a file from another, without reading it. A file that is missing has the stamp of none.
 struct file_stamp {

@@ -5,6 +5,7 @@
 #include <chorus/async/clock.hpp>
 #include <chorus/config.hpp>
 #include <chorus/error.hpp>
+#include <chorus/net/platform.hpp>
 
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -48,9 +49,15 @@ class address_cache {
 struct resolver_options {
     /// How long addresses are used without asking again. The system does not tell what the name server allows.
     std::chrono::milliseconds time_to_live = std::chrono::seconds(30);
+    /// How long the system may take before it is asked for IPv4 alone as well (RFC 8305, 3 and 8: 50 ms).
+    std::chrono::milliseconds resolution_delay{50};
 };
 
-/// Resolves host names through the system, so that its files and name servers count.
+/// Resolves host names through the system, so that its files, name servers and order of preference count.
+///
+/// The system waits for the answers about IPv6 and IPv4 before it gives either, so a name server that is silent about
+/// one holds up both, for seconds. After `resolution_delay` it is therefore asked for IPv4 alone as well, and what
+/// brings addresses first is taken.
 ///
 /// Lifetimes: its destructor makes those still waiting complete with `errc::cancelled`.
 /// Executor: used from the thread of the executor it is made with. Each look-up blocks a thread of its own, for the
@@ -58,7 +65,8 @@ struct resolver_options {
 class resolver {
  public:
     /// What asks the system. Called on another thread.
-    using look_up_function = std::function<result<address_list>(const std::string& host)>;
+    using look_up_function =
+        std::function<result<address_list>(const std::string& host, platform::address_families wanted)>;
 
     explicit resolver(const executor& ex, resolver_options options = {});
     /// With another source of addresses, as for tests.
@@ -70,7 +78,7 @@ class resolver {
     /// Completes with the addresses of a host, in the system's order of preference, each with the port. Addresses given
     /// as text and remembered ones take no look-up; callers that ask for the same host at once share one.
     /// Cancellation: total and prompt; gives `errc::cancelled`. The look-up goes on for the others, and for the cache.
-    /// Errors: `errc::resolve_failed`; the text names the host, the cause is the system's reason.
+    /// Errors: `errc::resolve_failed`; the text names the host, the cause is the system's reason for all families.
     awaitable<result<std::vector<asio::ip::tcp::endpoint>>> resolve(std::string host, std::uint16_t port);
 
     /// Asks anew the next time: what is remembered of a host turned out to be of no use.

@@ -168,7 +168,7 @@ TEST(connect, leaves_nothing_in_the_loop_after_cancellation) {
 
 /// Sends every name to loopback, and counts the questions.
 resolver::look_up_function to_loopback(const std::shared_ptr<std::atomic<int>>& questions) {
-    return [questions](const std::string&) -> result<address_list> {
+    return [questions](const std::string&, auto) -> result<address_list> {
         ++*questions;
         return address_list{here};
     };
@@ -284,7 +284,8 @@ CHORUS_REAL_TIME_TEST(open_stream, says_which_stage_failed_and_for_whom) {
 
     chorus::error unknown(errc::resolve_failed);
     unknown.cause("Name or service not known");
-    resolver no_names(get_executor(), {}, [unknown](const std::string&) -> result<address_list> { return unknown; });
+    resolver no_names(get_executor(), {},
+                      [unknown](const std::string&, auto) -> result<address_list> { return unknown; });
     const auto lost = there.origin(true, "lost.example.com");
     const auto unresolved = co_await net::open_stream(lost, no_names, &there.client, times);
     CO_ASSERT_FALSE(unresolved.has_value());
@@ -333,7 +334,7 @@ CHORUS_REAL_TIME_TEST(open_stream, can_be_cancelled_in_every_stage) {
     connecting.port = silent.endpoint().port();
     const auto shaking_hands = there.origin(true);  // nobody accepts
     const auto gate = std::make_shared<std::atomic<bool>>(false);
-    resolver slow_names(get_executor(), {}, [gate](const std::string&) -> result<address_list> {
+    resolver slow_names(get_executor(), {}, [gate](const std::string&, auto) -> result<address_list> {
         gate->wait(false);
         return address_list{here};
     });

@@ -113,19 +113,26 @@ TEST(platform, reports_an_option_that_cannot_be_set) {
 }
 
 TEST(platform, looks_up_names_of_this_machine) {
-    const auto found = platform::look_up("localhost");
+    const auto found = platform::look_up("localhost", platform::address_families::all);
     ASSERT_TRUE(found.has_value()) << found.error().message();
     ASSERT_FALSE(found->empty());
     for (const auto& address : *found) EXPECT_TRUE(address.is_loopback()) << address;
-    const auto literal = platform::look_up("2001:db8::1");
+    const auto literal = platform::look_up("2001:db8::1", platform::address_families::all);
     ASSERT_TRUE(literal.has_value());
     EXPECT_THAT(*literal, ::testing::ElementsAre(asio::ip::make_address("2001:db8::1")));
+}
+
+TEST(platform, looks_up_ipv4_alone) {
+    const auto found = platform::look_up("localhost", platform::address_families::ipv4);
+    ASSERT_TRUE(found.has_value()) << found.error().message();
+    EXPECT_THAT(*found, ::testing::Each(asio::ip::make_address("127.0.0.1")));
+    EXPECT_FALSE(platform::look_up("2001:db8::1", platform::address_families::ipv4).has_value());
 }
 
 TEST(platform, names_the_host_that_has_no_address) {
     // Too long for a label (RFC 1035, 2.3.4): refused without asking any server.
     const std::string host(70, 'x');
-    const auto found = platform::look_up(host);
+    const auto found = platform::look_up(host, platform::address_families::all);
     ASSERT_FALSE(found.has_value());
     EXPECT_EQ(found.error(), chorus::errc::resolve_failed);
     EXPECT_EQ(found.error().phase(), chorus::phase::dns);

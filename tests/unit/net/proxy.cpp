@@ -51,7 +51,7 @@ struct site {
                                               chorus::testing::certificate_options().hosts({"api.example.com"}))))
                      .value()),
           acceptor(executor, tcp::endpoint(here, 0)),
-          names(executor, {}, [](const std::string& host) -> result<address_list> {
+          names(executor, {}, [](const std::string& host, auto) -> result<address_list> {
               if (host == "proxy.example") return address_list{here};
               if (host == "two.example.com") {
                   return address_list{asio::ip::make_address("10.0.0.1"), asio::ip::make_address("10.0.0.2")};

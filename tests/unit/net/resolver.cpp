@@ -1,4 +1,4 @@
-// Look-ups: shared, remembered, and left behind when nobody wants to wait.
+// Look-ups: shared, remembered, not held up by one family of addresses, and left behind when nobody wants to wait.
 #include <chorus/async/sleep.hpp>
 #include <chorus/net/resolver.hpp>
 #include <chorus/testing/gtest.hpp>
@@ -10,6 +10,7 @@
 #include <boost/asio/post.hpp>
 #include <gmock/gmock.h>
 
+#include <array>
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -31,6 +32,7 @@ using chorus::result;
 using chorus::net::address_cache;
 using chorus::net::address_list;
 using chorus::net::resolver;
+using chorus::net::platform::address_families;
 using ::testing::ElementsAre;
 
 const address_list two{asio::ip::make_address("2001:db8::1"), asio::ip::make_address("192.0.2.1")};
@@ -40,50 +42,68 @@ using endpoints = result<std::vector<tcp::endpoint>>;
 class name_server {
  public:
     explicit name_server(bool answers_at_once = true) : state_(std::make_shared<state>()) {
-        state_->is_open = answers_at_once;
+        for (auto& desk : state_->desks) desk.is_open = answers_at_once;
     }
     /// Nothing waits here when the test is over: threads that still do are let go.
-    ~name_server() { answer(); }
+    ~name_server() {
+        answer();
+        answer(address_families::ipv4);
+    }
 
     resolver::look_up_function function() const {
-        return [self = state_](const std::string& host) -> result<address_list> {
+        return [self = state_](const std::string& host, address_families wanted) -> result<address_list> {
             std::unique_lock lock(self->mutex);
-            self->questions.push_back(host);
+            auto& desk = self->at(wanted);
+            desk.questions.push_back(host);
             self->changed.notify_all();
-            self->changed.wait(lock, [&] { return self->is_open; });
-            if (self->failure) return *self->failure;
+            self->changed.wait(lock, [&] { return desk.is_open; });
+            if (desk.failure) return *desk.failure;
             if (host == "throws") throw std::runtime_error("out of luck");
-            return host == "empty" ? address_list() : two;
+            if (host == "empty") return address_list();
+            return wanted == address_families::ipv4 ? address_list{two[1]} : two;
         };
     }
-    void answer() {
+    void answer(address_families wanted = address_families::all) {
         std::lock_guard lock(state_->mutex);
-        state_->is_open = true;
+        state_->at(wanted).is_open = true;
         state_->changed.notify_all();
     }
-    void fail(std::optional<chorus::error> failure) {
+    void fail(std::optional<chorus::error> failure, address_families wanted = address_families::all) {
         std::lock_guard lock(state_->mutex);
-        state_->failure = std::move(failure);
+        state_->at(wanted).failure = std::move(failure);
     }
-    void wait_for_question() {
+    void wait_for_question(address_families wanted = address_families::all) {
         std::unique_lock lock(state_->mutex);
-        state_->changed.wait(lock, [&] { return !state_->questions.empty(); });
+        state_->changed.wait(lock, [&] { return !state_->at(wanted).questions.empty(); });
     }
-    std::vector<std::string> questions() const {
+    std::vector<std::string> questions(address_families wanted = address_families::all) const {
         std::lock_guard lock(state_->mutex);
-        return state_->questions;
+        return state_->at(wanted).questions;
     }
 
  private:
-    struct state {
-        std::mutex mutex;
-        std::condition_variable changed;
+    struct desk {
         bool is_open = true;
         std::optional<chorus::error> failure;
         std::vector<std::string> questions;
     };
+    struct state {
+        std::mutex mutex;
+        std::condition_variable changed;
+        std::array<desk, 2> desks;
+
+        desk& at(address_families wanted) { return desks[wanted == address_families::ipv4]; }
+    };
     std::shared_ptr<state> state_;
 };
+
+/// For tests in which the threads take as long as they take: IPv4 is never asked for by itself.
+constexpr chorus::net::resolver_options patient{.resolution_delay = 24h};
+
+chorus::error because(const char* reason) {
+    chorus::error failure(errc::resolve_failed);
+    return failure.cause(reason);
+}
 
 /// A caller that waits on its own and can be cancelled.
 struct caller {
@@ -106,7 +126,7 @@ awaitable<void> until(const caller& one) {
 
 CHORUS_REAL_TIME_TEST(resolver, gives_the_addresses_with_the_port) {
     const name_server server;
-    resolver names(get_executor(), {}, server.function());
+    resolver names(get_executor(), patient, server.function());
     const auto found = co_await names.resolve("api.example.com", 8443);
     CO_ASSERT_TRUE(found.has_value());
     EXPECT_THAT(*found, ElementsAre(tcp::endpoint(two[0], 8443), tcp::endpoint(two[1], 8443)));
@@ -114,7 +134,7 @@ CHORUS_REAL_TIME_TEST(resolver, gives_the_addresses_with_the_port) {
 
 CHORUS_REAL_TIME_TEST(resolver, asks_nobody_about_addresses) {
     const name_server server;
-    resolver names(get_executor(), {}, server.function());
+    resolver names(get_executor(), patient, server.function());
     for (const char* address : {"192.0.2.7", "::1", "2001:db8::7"}) {
         const auto found = co_await names.resolve(address, 443);
         CO_ASSERT_TRUE(found.has_value());
@@ -132,7 +152,7 @@ CHORUS_REAL_TIME_TEST(resolver, asks_the_system_by_default) {
 
 CHORUS_REAL_TIME_TEST(resolver, remembers_an_answer_for_every_port_until_told_to_forget) {
     const name_server server;
-    resolver names(get_executor(), {}, server.function());
+    resolver names(get_executor(), patient, server.function());
     static_cast<void>(co_await names.resolve("host", 443));
     const auto again = co_await names.resolve("host", 80);
     CO_ASSERT_TRUE(again.has_value());
@@ -157,7 +177,7 @@ CHORUS_TEST(resolver, asks_again_when_the_answer_is_too_old) {
 
 CHORUS_REAL_TIME_TEST(resolver, joins_those_who_ask_for_the_same_host) {
     name_server server(false);
-    resolver names(get_executor(), {}, server.function());
+    resolver names(get_executor(), patient, server.function());
     std::vector<caller> callers(3);
     for (auto& one : callers) one.ask(get_executor(), names, "host");
     caller other;
@@ -174,7 +194,7 @@ CHORUS_REAL_TIME_TEST(resolver, joins_those_who_ask_for_the_same_host) {
 
 CHORUS_REAL_TIME_TEST(resolver, a_cancelled_caller_leaves_at_once_and_the_others_stay) {
     name_server server(false);
-    resolver names(get_executor(), {}, server.function());
+    resolver names(get_executor(), patient, server.function());
     caller leaves;
     caller stays;
     leaves.ask(get_executor(), names, "host");
@@ -195,7 +215,7 @@ CHORUS_REAL_TIME_TEST(resolver, a_cancelled_caller_leaves_at_once_and_the_others
 
 CHORUS_REAL_TIME_TEST(resolver, a_caller_may_join_a_look_up_that_all_others_have_left) {
     name_server server(false);
-    resolver names(get_executor(), {}, server.function());
+    resolver names(get_executor(), patient, server.function());
     caller leaves;
     leaves.ask(get_executor(), names, "host");
     co_await asio::post(get_executor(), chorus::use_awaitable);
@@ -227,7 +247,7 @@ TEST(resolver, a_look_up_outlives_loop_and_resolver_without_harm) {
     name_server server(false);
     {
         asio::io_context loop;
-        resolver names(loop.get_executor(), {}, server.function());
+        resolver names(loop.get_executor(), patient, server.function());
         caller waits;
         waits.ask(loop.get_executor(), names, "host");
         loop.poll();
@@ -263,7 +283,7 @@ CHORUS_REAL_TIME_TEST(resolver, tells_everybody_the_reason_and_does_not_remember
     name_server server;
     chorus::error failure(errc::resolve_failed);
     server.fail(failure.cause("Name or service not known"));
-    resolver names(get_executor(), {}, server.function());
+    resolver names(get_executor(), patient, server.function());
     const auto refused = co_await names.resolve("host", 443);
     CO_ASSERT_FALSE(refused.has_value());
     EXPECT_EQ(refused.error(), errc::resolve_failed);
@@ -274,9 +294,139 @@ CHORUS_REAL_TIME_TEST(resolver, tells_everybody_the_reason_and_does_not_remember
     EXPECT_TRUE((co_await names.resolve("host", 443)).has_value());
 }
 
+CHORUS_REAL_TIME_TEST(resolver, asks_for_ipv4_alone_only_when_the_answer_takes_long) {
+    const name_server server;
+    resolver names(get_executor(), patient, server.function());
+    CO_ASSERT_TRUE((co_await names.resolve("host", 443)).has_value());
+    EXPECT_TRUE(server.questions(address_families::ipv4).empty());
+}
+
+CHORUS_TEST(resolver, is_not_held_up_by_a_name_server_that_is_silent_about_ipv6) {
+    name_server server(false);
+    server.answer(address_families::ipv4);
+    resolver names(get_executor(), {.resolution_delay = 50ms}, server.function());
+    const auto begun = test_clock().now();
+    const auto found = co_await names.resolve("host", 443);
+    CO_ASSERT_TRUE(found.has_value());
+    EXPECT_THAT(*found, ElementsAre(tcp::endpoint(two[1], 443)));
+    EXPECT_EQ(test_clock().now() - begun, 50ms);
+
+    // The answer for both families is late, and what was found is remembered.
+    server.answer();
+    const auto again = co_await names.resolve("host", 443);
+    CO_ASSERT_TRUE(again.has_value());
+    EXPECT_THAT(*again, ElementsAre(tcp::endpoint(two[1], 443)));
+    EXPECT_EQ(server.questions().size(), 1u);
+}
+
+CHORUS_TEST(resolver, takes_the_answer_for_both_families_when_it_comes_before_that_for_ipv4) {
+    name_server server(false);
+    resolver names(get_executor(), {}, server.function());
+    caller waits;
+    waits.ask(get_executor(), names, "host");
+    co_await chorus::sleep_for(1s);
+    server.wait_for_question(address_families::ipv4);
+    EXPECT_FALSE(waits.outcome);
+    server.answer();
+    co_await until(waits);
+    CO_ASSERT_TRUE(waits.outcome->has_value());
+    EXPECT_EQ((*waits.outcome)->size(), 2u);
+}
+
+CHORUS_TEST(resolver, waits_for_the_answer_for_both_families_when_there_is_no_ipv4) {
+    name_server server(false);
+    server.fail(because("No address associated with hostname"), address_families::ipv4);
+    server.answer(address_families::ipv4);
+    resolver names(get_executor(), {}, server.function());
+    caller waits;
+    waits.ask(get_executor(), names, "host");
+    co_await chorus::sleep_for(1s);
+    server.wait_for_question(address_families::ipv4);
+    EXPECT_FALSE(waits.outcome);
+    server.answer();
+    co_await until(waits);
+    EXPECT_TRUE(waits.outcome->has_value());
+}
+
+CHORUS_TEST(resolver, waits_for_ipv4_when_the_answer_for_both_families_is_a_failure) {
+    name_server server(false);
+    server.fail(because("Temporary failure in name resolution"));
+    resolver names(get_executor(), {}, server.function());
+    caller waits;
+    waits.ask(get_executor(), names, "host");
+    co_await chorus::sleep_for(1s);
+    server.wait_for_question(address_families::ipv4);
+    server.answer();
+    server.answer(address_families::ipv4);
+    co_await until(waits);
+    EXPECT_TRUE(waits.outcome->has_value());
+}
+
+CHORUS_TEST(resolver, tells_the_reason_for_both_families_in_whichever_order_they_fail) {
+    for (const auto last : {address_families::all, address_families::ipv4}) {
+        const auto first = last == address_families::all ? address_families::ipv4 : address_families::all;
+        name_server server(false);
+        server.fail(because("Name or service not known"));
+        server.fail(because("No address associated with hostname"), address_families::ipv4);
+        resolver names(get_executor(), {}, server.function());
+        caller waits;
+        waits.ask(get_executor(), names, "host");
+        co_await chorus::sleep_for(1s);
+        server.wait_for_question(address_families::ipv4);
+        server.answer(first);
+        server.answer(last);
+        co_await until(waits);
+        CO_ASSERT_FALSE(waits.outcome->has_value());
+        EXPECT_EQ(waits.outcome->error().cause(), "Name or service not known");
+        EXPECT_EQ(waits.outcome->error().text(), "host");
+    }
+}
+
+CHORUS_TEST(resolver, asks_for_ipv4_for_a_caller_who_joins_when_all_others_have_left) {
+    name_server server(false);
+    server.answer(address_families::ipv4);
+    resolver names(get_executor(), {}, server.function());
+    caller leaves;
+    leaves.ask(get_executor(), names, "host");
+    co_await asio::post(get_executor(), chorus::use_awaitable);
+    server.wait_for_question();
+    leaves.signal.emit(asio::cancellation_type::terminal);
+    co_await until(leaves);
+    co_await chorus::sleep_for(1s);
+    EXPECT_TRUE(server.questions(address_families::ipv4).empty()) << "nobody waits";
+    const auto found = co_await names.resolve("host", 443);
+    CO_ASSERT_TRUE(found.has_value());
+    EXPECT_EQ(found->size(), 1u);
+}
+
+CHORUS_TEST(resolver, its_end_cancels_those_who_wait_for_either_answer) {
+    name_server server(false);
+    std::optional<resolver> names(std::in_place, get_executor(), chorus::net::resolver_options(), server.function());
+    caller waits;
+    waits.ask(get_executor(), *names, "host");
+    co_await chorus::sleep_for(1s);
+    server.wait_for_question(address_families::ipv4);
+    names.reset();
+    co_await until(waits);
+    CO_ASSERT_FALSE(waits.outcome->has_value());
+    EXPECT_EQ(waits.outcome->error(), errc::cancelled);
+}
+
+TEST(resolver, a_loop_that_ends_before_the_second_question_takes_it_along) {
+    name_server server(false);
+    asio::io_context loop;
+    std::optional<resolver> names(std::in_place, loop.get_executor(), patient, server.function());
+    caller waits;
+    waits.ask(loop.get_executor(), *names, "host");
+    loop.poll();
+    names.reset();
+    loop.run();  // ends: nothing is left to wait for
+    EXPECT_TRUE(waits.outcome.has_value());
+}
+
 CHORUS_REAL_TIME_TEST(resolver, takes_no_address_and_an_exception_for_failures) {
     const name_server server;
-    resolver names(get_executor(), {}, server.function());
+    resolver names(get_executor(), patient, server.function());
     const auto empty = co_await names.resolve("empty", 443);
     CO_ASSERT_FALSE(empty.has_value());
     EXPECT_EQ(empty.error(), errc::resolve_failed);

@@ -83,14 +83,14 @@ CHORUS_DECL boost::system::error_code set_options(native_socket socket, keep_ali
     return failure;
 }
 
-CHORUS_DECL result<std::vector<asio::ip::address>> look_up(const std::string& host) {
-    ::addrinfo wanted{};
-    wanted.ai_family = AF_UNSPEC;
-    wanted.ai_socktype = SOCK_STREAM;
+CHORUS_DECL result<std::vector<asio::ip::address>> look_up(const std::string& host, address_families wanted) {
+    ::addrinfo hints{};
+    hints.ai_family = wanted == address_families::ipv4 ? AF_INET : AF_UNSPEC;
+    hints.ai_socktype = SOCK_STREAM;
     // Families that this machine has no address of are left out; with loopback alone, glibc leaves out none.
-    wanted.ai_flags = AI_ADDRCONFIG;
+    hints.ai_flags = AI_ADDRCONFIG;
     ::addrinfo* found = nullptr;
-    const int code = ::getaddrinfo(host.c_str(), nullptr, &wanted, &found);
+    const int code = ::getaddrinfo(host.c_str(), nullptr, &hints, &found);
     const int system_code = errno;
     const std::unique_ptr<::addrinfo, void (*)(::addrinfo*)> owner(found, [](::addrinfo* list) {
         if (list) ::freeaddrinfo(list);

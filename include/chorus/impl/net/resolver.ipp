@@ -1,6 +1,7 @@
-// The loop's side of a look-up, and the thread's: they share nothing but the answer.
+// The loop's side of a look-up, and the threads': they share nothing but the answer.
 #pragma once
 
+#include <chorus/async/alarm.hpp>
 #include <chorus/async/detail/post.hpp>
 #include <chorus/async/detail/suspension.hpp>
 #include <chorus/async/event.hpp>
@@ -45,17 +46,23 @@ CHORUS_DECL void address_cache::forget(const std::string& host) {
     entries_.erase(host);
 }
 
-/// One question to the system, and everybody who waits for the answer.
-struct resolver::look_up {
-    explicit look_up(std::string name, state& asker) : host(std::move(name)), owner(&asker) {}
+/// What the system is asked about one host, and everybody who waits for the answer.
+struct resolver::look_up : std::enable_shared_from_this<look_up> {
+    look_up(std::string name, state& asker);
 
+    void ask_for_ipv4_too();
     void finish(result<address_list> outcome) {
+        resolution_delay.clear();
         answer = std::move(outcome);
         answered.set();
     }
 
     std::string host;
-    state* owner;  // null when it has gone
+    state* owner;                 // null when it has gone
+    alarm resolution_delay;       // set while somebody waits and the second question has not been asked
+    int waiting = 0;              // callers; those whose coroutines were dropped count too
+    int questions = 0;            // that the system has not answered yet
+    std::optional<error> reason;  // why there are no addresses of any family
     event answered;
     std::optional<result<address_list>> answer;
 };
@@ -64,63 +71,83 @@ struct resolver::state {
     executor ex;
     timer_service& timers;
     std::shared_ptr<chorus::detail::suspension_registry> context;
-    look_up_function ask;
+    look_up_function source;
+    std::chrono::milliseconds resolution_delay;
     address_cache cache;
     std::vector<std::shared_ptr<look_up>> pending;  // few: one for each host that is being looked up
 
-    state(const executor& chosen, resolver_options options, look_up_function source)
+    state(const executor& chosen, resolver_options options, look_up_function system)
         : ex(chosen),
           timers(timer_service::of(chosen)),
           context(chorus::detail::suspension_registry::of(chosen)),
-          ask(std::move(source)),
+          source(std::move(system)),
+          resolution_delay(options.resolution_delay),
           cache(options.time_to_live) {}
 
     std::shared_ptr<look_up> join(const std::string& host) {
-        for (const auto& shared : pending) {
-            if (shared->host == host) return shared;
+        const auto found =
+            std::find_if(pending.begin(), pending.end(), [&](const auto& shared) { return shared->host == host; });
+        const auto joined = found != pending.end() ? *found : chorus::detail::shared_new<look_up>(host, *this);
+        if (++joined->waiting == 1 && joined->questions < 2) {
+            joined->resolution_delay.set<&look_up::ask_for_ipv4_too>(
+                chorus::detail::saturating_add(timers.now(), resolution_delay), joined.get());
         }
-        auto begun = chorus::detail::shared_new<look_up>(host, *this);
-        pending.push_back(begun);
-        begin(begun);
-        return begun;
+        if (found == pending.end()) {
+            pending.push_back(joined);
+            ask(*joined, platform::address_families::all);
+        }
+        return joined;
     }
 
-    void begin(const std::shared_ptr<look_up>& begun) {
+    static void leave(look_up& left) noexcept {
+        if (--left.waiting == 0) left.resolution_delay.clear();
+    }
+
+    void ask(look_up& asked, platform::address_families wanted) {
+        ++asked.questions;
         try {
             // The thread keeps nothing alive that belongs to the loop: either may end first.
-            std::thread([host = begun->host, asked = std::weak_ptr(begun), home = ex, source = ask, loop = context] {
-                deliver(*loop, home, asked, answer_to(source, host));
+            std::thread([host = asked.host, asker = asked.weak_from_this(), home = ex, system = source, loop = context,
+                         wanted] {
+                deliver(*loop, home, asker, answer_to(system, host, wanted), wanted);
             }).detach();
         } catch (const std::exception& failure) {
             error unable(errc::resolve_failed);
-            answered(*begun, unable.cause(failure.what()));
+            take(asked, unable.cause(failure.what()), wanted);
         }
     }
 
-    static result<address_list> answer_to(const look_up_function& source, const std::string& host) noexcept {
+    static result<address_list> answer_to(const look_up_function& system, const std::string& host,
+                                          platform::address_families wanted) noexcept {
         try {
-            return source(host);
+            return system(host, wanted);
         } catch (...) {
             return error::from_exception(std::current_exception());
         }
     }
 
     static void deliver(chorus::detail::suspension_registry& loop, const executor& home,
-                        const std::weak_ptr<look_up>& asked, result<address_list> outcome) {
+                        const std::weak_ptr<look_up>& asker, result<address_list> outcome,
+                        platform::address_families wanted) {
         loop.if_open([&] {
-            chorus::detail::post(home, [asked, outcome = std::move(outcome)]() mutable {
-                const auto begun = asked.lock();
-                if (begun && begun->owner != nullptr) begun->owner->answered(*begun, std::move(outcome));
+            chorus::detail::post(home, [asker, outcome = std::move(outcome), wanted]() mutable {
+                const auto asked = asker.lock();
+                if (!asked || asked->owner == nullptr || asked->answer) return;
+                asked->owner->take(*asked, std::move(outcome), wanted);
             });
         });
     }
 
-    void answered(look_up& asked, result<address_list> outcome) {
+    /// Takes the answer to one question: addresses end the look-up, the lack of them only if no other answer can come.
+    void take(look_up& asked, result<address_list> outcome, platform::address_families wanted) {
+        --asked.questions;
         if (outcome && outcome->empty()) outcome = error(errc::resolve_failed);
         if (outcome) {
             cache.store(asked.host, *outcome, timers.now());
         } else {
-            error failure = outcome.error();
+            if (wanted == platform::address_families::all) asked.reason = outcome.error();
+            if (asked.questions > 0) return;
+            error failure = *asked.reason;
             if (failure.text().empty()) failure.text(asked.host);
             outcome = failure.phase(phase::dns);
         }
@@ -146,6 +173,7 @@ struct resolver::state {
             co_await asked->answered.wait();
         } catch (const boost::system::system_error&) {  // cancelled
         }
+        leave(*asked);
         if (!asked->answer) {
             error cancelled(errc::cancelled);
             cancelled.phase(phase::dns).text(host);
@@ -155,6 +183,13 @@ struct resolver::state {
         co_return detail::with_port(**asked->answer, port);
     }
 };
+
+CHORUS_DECL resolver::look_up::look_up(std::string name, state& asker)
+    : host(std::move(name)), owner(&asker), resolution_delay(asker.ex) {}
+
+CHORUS_DECL void resolver::look_up::ask_for_ipv4_too() {
+    owner->ask(*this, platform::address_families::ipv4);
+}
 
 CHORUS_DECL resolver::resolver(const executor& ex, resolver_options options)
     : resolver(ex, options, &platform::look_up) {}
