@@ -48,6 +48,21 @@ TEST(decode_error, takes_null_for_none) {
     EXPECT_EQ(failure.provider_code(), "");
 }
 
+// The code of OpenAI's errors says what it is; their type is `invalid_request_error` for a wrong key and a wrong model.
+TEST(decode_error, goes_by_the_code_before_the_type_where_the_status_says_nothing) {
+    const auto code_of = [](const std::string& code) {
+        const error failure =
+            error_of(200, R"({"error":{"message":"m","type":"invalid_request_error","code":")" + code + "\"}}");
+        return failure.code();
+    };
+    EXPECT_EQ(code_of("invalid_api_key"), errc::unauthenticated);
+    EXPECT_EQ(code_of("model_not_found"), errc::not_found);
+    EXPECT_EQ(code_of("rate_limit_exceeded"), errc::rate_limited);
+    EXPECT_EQ(code_of("server_is_overloaded"), errc::overloaded);
+    EXPECT_EQ(code_of("context_length_exceeded"), errc::bad_request);
+    EXPECT_EQ(code_of("something_new"), errc::bad_request);
+}
+
 struct shape {
     const char* body;
     const char* message;

@@ -1,4 +1,6 @@
 // Contracts of reading responses in the format of OpenAI and its dialects.
+#include <chorus/chat/chat_request.hpp>
+#include <chorus/chat/validate.hpp>
 #include <chorus/provider/openai_decode.hpp>
 
 #include <gtest/gtest.h>
@@ -41,6 +43,27 @@ constexpr const char* full = R"({"id":"chatcmpl-1","object":"chat.completion","c
    "prompt_tokens_details":{"cached_tokens":1,"cache_write_tokens":2,"audio_tokens":3,"image_tokens":4,"text_tokens":5},
    "completion_tokens_details":{"reasoning_tokens":6,"audio_tokens":7,"text_tokens":8,
      "accepted_prediction_tokens":9,"rejected_prediction_tokens":10}}})";
+
+// A server that writes arguments as an object escapes them once: what is no text would end the conversation.
+TEST(decode_chat, mends_arguments_that_come_as_an_object) {
+    const auto mended = with_message(R"("tool_calls":[{"id":"a","function":{"name":"f","arguments":)"
+                                     "{\"x\":\"caf\xe9\",\"y\":\"\\ud83d\"}}}]");
+    ASSERT_EQ(mended.message.tool_calls.size(), 1u);
+    const auto arguments = nlohmann::json::parse(mended.message.tool_calls[0].arguments, nullptr, false);
+    ASSERT_FALSE(arguments.is_discarded()) << mended.message.tool_calls[0].arguments;
+    EXPECT_EQ(arguments["x"], "caf\ufffd");
+    EXPECT_EQ(arguments["y"], "\ufffd");
+}
+
+TEST(decode_chat, mends_what_goes_back_with_a_call) {
+    const auto answered = with_message(R"("tool_calls":[{"id":"a","function":{"name":"f","arguments":"{}"},)"
+                                       "\"extra_content\":{\"google\":\"caf\xe9\"}},{\"id\":\"b\",\"type\":\"other\","
+                                       "\"other\":\"caf\xe9\"}]");
+    ASSERT_EQ(answered.message.tool_calls.size(), 2u);
+    EXPECT_EQ(answered.message.tool_calls[0].extra, "{\"extra_content\":{\"google\":\"caf\ufffd\"}}");
+    EXPECT_EQ(answered.message.tool_calls[1].extra, "{\"other\":\"caf\ufffd\"}");
+    EXPECT_TRUE(validate(chat_request("m").user("hi").add(answered.message.to_message())));
+}
 
 TEST(decode_chat, reads_every_field) {
     const auto response = decoded(full);

@@ -69,6 +69,16 @@ TEST(from_json, takes_null_and_nothing_for_what_is_optional) {
     EXPECT_EQ(*read<std::shared_ptr<int>>("7"), 7);
 }
 
+TEST(from_json, takes_every_integer_of_a_type_with_an_exponent_too) {
+    EXPECT_EQ(read<std::uint64_t>("1e19"), 10'000'000'000'000'000'000u);
+    EXPECT_EQ(read<std::uint64_t>("9223372036854775808.0"), std::uint64_t{1} << 63);
+    EXPECT_EQ(read<std::uint64_t>("-0.0"), 0u);
+    EXPECT_NE(mismatch<std::uint64_t>("18446744073709551616"), "");
+    EXPECT_NE(mismatch<std::uint64_t>("1e300"), "");
+    EXPECT_NE(mismatch<std::int64_t>("1e19"), "");
+    EXPECT_NE(mismatch<std::uint64_t>("-1e3"), "");
+}
+
 struct hopeful {
     std::optional<int> count = 5;
 };

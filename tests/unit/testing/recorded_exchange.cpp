@@ -157,6 +157,19 @@ TEST(secret_striker, finds_the_key_wherever_it_stands) {
     }
 }
 
+// Azure API Management, "Subscriptions": the key of a subscription is the header Ocp-Apim-Subscription-Key, or this
+// parameter. The others are those of OAuth 2 (RFC 6749, 2.3.1), of Google and of signed URLs.
+TEST(secret_striker, takes_keys_out_of_the_query_under_every_name_that_says_so) {
+    for (const std::string name : {"subscription-key", "x-api-key", "X-Goog-Api-Key", "client_secret", "auth_token",
+                                   "X-Amz-Security-Token", "X-Goog-Signature", "password"}) {
+        auto leaky = exchange("echo " + key);
+        leaky.request.target = "/v1/models?api-version=2024-10-21&max_tokens=12345&" + name + "=" + key;
+        secret_striker().strike(leaky);
+        EXPECT_EQ(leaky.request.target, "/v1/models?api-version=2024-10-21&max_tokens=12345&" + name + "=***");
+        EXPECT_EQ(leaky.request.body, "echo ***") << name;
+    }
+}
+
 TEST(secret_striker, takes_keys_out_of_the_query_and_cookies_out_of_both_ways) {
     auto leaky = exchange("echo " + key, "session is s3cretsession");
     leaky.request.target = "/v1/models?alt=sse&key=" + key + "&api_key=qwertyuiop&empty=";

@@ -140,8 +140,11 @@ CHORUS_DECL int status_of_words(std::string_view type, std::string_view code) no
     int status = 0;
     const auto [end, failure] = std::from_chars(code.data(), code.data() + code.size(), status);
     if (failure == std::errc() && end == code.data() + code.size() && status >= 400 && status < 600) return status;
-    for (const named& known : names) {
-        if (known.name == code || known.name == type) return known.status;
+    // The code first: the type of many is `invalid_request_error`, also that of a wrong key.
+    for (const std::string_view word : {code, type}) {
+        for (const named& known : names) {
+            if (known.name == word) return known.status;
+        }
     }
     return 500;
 }

@@ -271,10 +271,10 @@ CHORUS_DECL void add_secrets_of(word_list& words, const http::headers& fields) {
 }
 
 CHORUS_DECL bool is_secret_parameter(std::string_view name) {
-    constexpr std::string_view known[] = {"key",   "api_key", "api-key", "apikey",    "access_token",
-                                          "token", "sig",     "secret",  "signature", "x-amz-signature"};
-    const std::string lower = chorus::detail::to_lower(name);
-    return std::find(std::begin(known), std::end(known), lower) != std::end(known);
+    // What a header with the name would hold it holds too: Azure API Management takes `subscription-key` as either.
+    std::string as_field = chorus::detail::to_lower(name);
+    std::replace(as_field.begin(), as_field.end(), '_', '-');
+    return as_field == "key" || as_field == "token" || as_field == "sig" || secret_striker::is_secret_field(as_field);
 }
 
 /// Strikes the values of a query that carry credentials, and tells what they were.

@@ -63,8 +63,8 @@ void read_called(json::reader& in, call_members& out);
 /// What goes back with a call, as `tool_call::extra`: what Gemini adds; of an unknown type, all that is not common.
 std::string extra_of(const call_members& call, std::string_view type, std::string_view json);
 
-/// The text of a JSON value: of a string what it says, nothing of null, of all else its JSON. A string without escapes
-/// is not copied; `own` holds any other, as long as it stays.
+/// The text of a JSON value: of a string what it says, nothing of null, of all else its JSON, made good UTF-8 without half
+/// characters. What can be shown as it stands is not copied; `own` holds any other, as long as it stays.
 std::string_view text_of(std::string_view json, std::string& own);
 
 /// The value to add to, if nobody else sees it; else a copy.

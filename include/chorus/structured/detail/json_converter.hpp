@@ -151,8 +151,8 @@ class json_converter {
         // JSON tells 3 from 3.0 as little as a schema does.
         const double number = from.is_number_float() ? from.get<double>() : 0.5;
         constexpr double limit = 9223372036854775808.0;  // 2^63
-        if (number != std::trunc(number) || !(number >= -limit && number < limit)) return mismatch<T>(from, at);
-        return take(static_cast<std::int64_t>(number));
+        if (number != std::trunc(number) || !(number >= -limit && number < 2 * limit)) return mismatch<T>(from, at);
+        return number < limit ? take(static_cast<std::int64_t>(number)) : take(static_cast<std::uint64_t>(number));
     }
 
     template <class T>

@@ -195,7 +195,7 @@ CHORUS_DECL std::string extra_of(const call_members& call, std::string_view type
     if (type == tool_type::function || type == tool_type::custom || type.empty()) {
         if (call.extra_content.empty() || call.extra_content == "null") return {};
         out.begin_object().key("extra_content").raw(call.extra_content).end_object();
-        return extra;
+        return json::is_valid_utf8(extra) ? extra : json::repaired(extra);
     }
     out.begin_object();
     json::reader in(json);
@@ -205,14 +205,19 @@ CHORUS_DECL std::string extra_of(const call_members& call, std::string_view type
         out.raw(in.raw());
     });
     out.end_object();
-    return extra == "{}" ? std::string() : extra;
+    if (extra == "{}") return {};
+    return json::is_valid_utf8(extra) ? extra : json::repaired(extra);
 }
 
 // --- texts ---
 
 CHORUS_DECL std::string_view text_of(std::string_view json, std::string& own) {
     if (json.empty() || json == "null") return {};
-    if (json.front() != '"') return json;
+    if (json.front() != '"') {
+        if (json::is_valid_utf8(json) && json.find("\\u") == json.npos) return json;
+        own = json::repaired(json);
+        return own;
+    }
     const std::string_view bare = json.substr(1, json.size() - 2);
     if (bare.find('\\') == bare.npos && json::is_valid_utf8(bare)) return bare;
     json::reader(json).read(own);
