@@ -174,6 +174,9 @@ resolver::look_up_function to_loopback(const std::shared_ptr<std::atomic<int>>& 
     };
 }
 
+/// Each name is one question, however long its thread takes to start.
+constexpr net::resolver_options patient{.resolution_delay = std::chrono::hours(24)};
+
 struct site {
     world certificates;
     net::tls_context client = certificates.client();
@@ -183,7 +186,7 @@ struct site {
     resolver names;
 
     explicit site(const chorus::executor& executor)
-        : acceptor(listen(executor)), names(executor, {}, to_loopback(questions)) {}
+        : acceptor(listen(executor)), names(executor, patient, to_loopback(questions)) {}
 
     chorus::http::origin origin(bool tls, std::string host = "localhost") const {
         chorus::http::origin made;

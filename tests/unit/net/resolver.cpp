@@ -72,9 +72,10 @@ class name_server {
         std::lock_guard lock(state_->mutex);
         state_->at(wanted).failure = std::move(failure);
     }
-    void wait_for_question(address_families wanted = address_families::all) {
+    void wait_for_question(address_families wanted = address_families::all) { wait_for_questions(1, wanted); }
+    void wait_for_questions(std::size_t count, address_families wanted = address_families::all) {
         std::unique_lock lock(state_->mutex);
-        state_->changed.wait(lock, [&] { return !state_->at(wanted).questions.empty(); });
+        state_->changed.wait(lock, [&] { return state_->at(wanted).questions.size() >= count; });
     }
     std::vector<std::string> questions(address_families wanted = address_families::all) const {
         std::lock_guard lock(state_->mutex);
@@ -164,15 +165,24 @@ CHORUS_REAL_TIME_TEST(resolver, remembers_an_answer_for_every_port_until_told_to
 }
 
 CHORUS_TEST(resolver, asks_again_when_the_answer_is_too_old) {
-    const name_server server;
+    name_server server(false);
     resolver names(get_executor(), {.time_to_live = 30s}, server.function());
-    static_cast<void>(co_await names.resolve("host", 443));
+    caller first;
+    first.ask(get_executor(), names, "host");
+    co_await asio::post(get_executor(), chorus::use_awaitable);
+    server.wait_for_question();
+    server.answer();
+    co_await until(first);
     co_await chorus::sleep_for(29s);
-    static_cast<void>(co_await names.resolve("host", 443));
+    EXPECT_TRUE((co_await names.resolve("host", 443)).has_value());
     EXPECT_EQ(server.questions().size(), 1u);
     co_await chorus::sleep_for(1s);
-    static_cast<void>(co_await names.resolve("host", 443));
-    EXPECT_EQ(server.questions().size(), 2u);
+    caller second;
+    second.ask(get_executor(), names, "host");
+    co_await asio::post(get_executor(), chorus::use_awaitable);
+    server.wait_for_questions(2);
+    co_await until(second);
+    EXPECT_TRUE(second.outcome->has_value());
 }
 
 CHORUS_REAL_TIME_TEST(resolver, joins_those_who_ask_for_the_same_host) {
@@ -305,11 +315,17 @@ CHORUS_TEST(resolver, is_not_held_up_by_a_name_server_that_is_silent_about_ipv6)
     name_server server(false);
     server.answer(address_families::ipv4);
     resolver names(get_executor(), {.resolution_delay = 50ms}, server.function());
-    const auto begun = test_clock().now();
-    const auto found = co_await names.resolve("host", 443);
-    CO_ASSERT_TRUE(found.has_value());
-    EXPECT_THAT(*found, ElementsAre(tcp::endpoint(two[1], 443)));
-    EXPECT_EQ(test_clock().now() - begun, 50ms);
+    caller waits;
+    waits.ask(get_executor(), names, "host");
+    co_await asio::post(get_executor(), chorus::use_awaitable);
+    server.wait_for_question();
+    co_await chorus::sleep_for(49ms);
+    EXPECT_TRUE(server.questions(address_families::ipv4).empty());
+    co_await chorus::sleep_for(2ms);
+    server.wait_for_question(address_families::ipv4);
+    co_await until(waits);
+    CO_ASSERT_TRUE(waits.outcome->has_value());
+    EXPECT_THAT(**waits.outcome, ElementsAre(tcp::endpoint(two[1], 443)));
 
     // The answer for both families is late, and what was found is remembered.
     server.answer();
