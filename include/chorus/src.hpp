@@ -108,6 +108,7 @@
 #include <chorus/impl/provider/detail/openai_fields.ipp>
 #include <chorus/impl/provider/detail/openai_provider.ipp>
 #include <chorus/impl/provider/detail/openai_server.ipp>
+#include <chorus/impl/provider/detail/redactor.ipp>
 #include <chorus/impl/provider/detail/responses_input.ipp>
 #include <chorus/impl/provider/detail/responses_items.ipp>
 #include <chorus/impl/provider/detail/responses_streamed_items.ipp>

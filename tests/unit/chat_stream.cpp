@@ -273,6 +273,23 @@ CHORUS_TEST(chat_stream, gives_the_events_of_a_read_before_an_error_in_it) {
     EXPECT_EQ(text, "a");
 }
 
+CHORUS_TEST(chat_stream, hides_the_key_of_one_request_in_its_error_before_and_after_content) {
+    const std::string failure =
+        "data: {\"error\":{\"message\":\"bad key: sk-of-this-request\",\"type\":\"authentication_error\"}}\n\n";
+    for (const bool has_content : {false, true}) {
+        body_script script({failure});
+        if (has_content) script.pieces.insert(script.pieces.begin(), openai_text_event("ab"));
+        conversation with(get_executor(), script);
+        auto answer = with.llm.stream(chat_request("m").user("Why?").header("X-API-Key", "sk-of-this-request"));
+        if (has_content) co_await answer.try_next();
+        const auto failed = co_await answer.try_next();
+        CO_ASSERT_FALSE(failed);
+        EXPECT_EQ(failed.error(), errc::unauthenticated);
+        EXPECT_EQ(failed.error().text(), "bad key: ***");
+        EXPECT_EQ(failed.error().body().find("sk-of-this-request"), std::string_view::npos);
+    }
+}
+
 CHORUS_TEST(chat_stream, has_an_error_of_its_own_for_silence) {
     body_script script{{openai_text_event("a")}};
     script.is_silent_at_the_end = true;

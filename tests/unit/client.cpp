@@ -75,6 +75,21 @@ CHORUS_TEST(client, sends_what_the_provider_encodes_and_returns_what_it_decodes)
     EXPECT_NE(fake->requests[0].body.find("Why?"), std::string::npos);
 }
 
+CHORUS_TEST(client, hides_the_key_of_one_request_in_its_error) {
+    const auto fake = std::make_shared<fake_transport>([](const http::request& received) {
+        http::response answer;
+        answer.status = 401;
+        answer.body =
+            R"({"error":{"message":"bad key: )" + std::string(received.headers.get("Authorization")) + R"("}})";
+        return answer;
+    });
+    client llm(get_executor(), endpoint(), fake);
+    const auto reply = co_await llm.try_complete(question().header("authorization", "Bearer sk-of-this-request"));
+    CO_ASSERT_FALSE(reply);
+    EXPECT_EQ(reply.error().text(), "bad key: Bearer ***");
+    EXPECT_EQ(reply.error().body().find("sk-of-this-request"), std::string_view::npos);
+}
+
 CHORUS_TEST(client, complete_throws_what_try_complete_returns) {
     const auto fake = std::make_shared<fake_transport>([](const http::request&) {
         http::response answer;

@@ -10,6 +10,7 @@
 #include <chorus/error.hpp>
 #include <chorus/http/limits.hpp>
 #include <chorus/http/message.hpp>
+#include <chorus/provider/detail/redactor.hpp>
 #include <chorus/provider/provider.hpp>
 
 #include <algorithm>
@@ -92,7 +93,7 @@ awaitable<answer_to<Question>> call(std::shared_ptr<client_state> shared, Questi
                     progress.succeeded(*answer);
                     co_return answer;
                 }
-                done = answer.error();
+                done = without_secrets_of(asked.message().headers, answer.error());
             }
             if (!progress.failed(done.error())) co_return progress.conclude(done.error());
         } catch (...) {

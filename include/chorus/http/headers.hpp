@@ -88,6 +88,9 @@ class headers::iterator {
 /// Compares header names: ASCII letters without case.
 bool equal_names(std::string_view left, std::string_view right) noexcept;
 
+/// Tells by the name of a field whether its value is a secret: a key, a token, a password. `Idempotency-Key` is none.
+bool holds_secret(std::string_view name) noexcept;
+
 namespace detail {
 
 /// The content coding of a body that is not sent as it is, or an empty view. No request asks for one (RFC 9110, 8.4).

@@ -6,6 +6,7 @@
 #include <chorus/detail/call_subject.hpp>
 #include <chorus/net/incoming_response.hpp>
 #include <chorus/provider/chat_stream_reader.hpp>
+#include <chorus/provider/detail/redactor.hpp>
 
 #include <algorithm>
 #include <chrono>
@@ -60,6 +61,7 @@ struct chat_stream::state {
     std::chrono::nanoseconds fruitless{};  // the time waited since the last content
     std::chrono::nanoseconds total{};
     std::optional<chat_stream_reader> reader;
+    std::unique_ptr<detail::redactor> secrets;  // of this request alone; the provider knows its own
     std::unique_ptr<net::incoming_response> incoming;
     std::optional<error> failure;
 };
@@ -82,6 +84,12 @@ CHORUS_LAZY_DECL awaitable<result<void>> chat_stream::state::open() {
         if (!encoded) co_return encoded.error();
         message = std::make_unique<http::request>(std::move(*encoded));
         where = message->origin;
+        for (const auto& [name, value] : request->options().headers) {
+            const std::string_view hidden = detail::secret_in_header(name, value);
+            if (hidden.empty()) continue;
+            if (!secrets) secrets = std::make_unique<detail::redactor>();
+            secrets->add(hidden);
+        }
         request.reset();
     }
     if (!progress->try_begin(*message)) {
@@ -202,6 +210,7 @@ CHORUS_LAZY_DECL awaitable<result<bool>> chat_stream::receive(std::shared_ptr<st
                 const auto more = co_await self->incoming->read(sink, self->patience());
                 step = self->look_at(more, contents, self->shared->timers.now() - asked);
             }
+            if (!step && self->secrets) step = self->secrets->cleaned(step.error());
             if (step && self->reader->is_complete()) self->complete();
             is_settled = step || !self->is_tried_again(step.error());
             if (is_settled && !step) self->fail(step.error());

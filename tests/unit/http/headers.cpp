@@ -92,5 +92,17 @@ TEST(headers, refuses_values_that_could_end_the_line) {
     EXPECT_FALSE(headers::is_valid_value(std::string_view("a\0b", 3)));
 }
 
+TEST(headers, tells_by_its_name_whether_a_field_holds_a_secret) {
+    for (const auto secret : {"Authorization", "proxy-authorization", "api-key", "X-API-Key",
+                              "Ocp-Apim-Subscription-Key", "apikey", "Cookie", "Set-Cookie", "X-Amz-Security-Token",
+                              "token", "CF-Access-Client-Secret", "X-Signature", "Password"}) {
+        EXPECT_TRUE(holds_secret(secret)) << secret;
+    }
+    for (const auto harmless : {"", "n", "key-id", "Content-Type", "Idempotency-Key", "User-Agent", "Accept", "Host",
+                                "x-ratelimit-remaining-tokens", "X-Client-Request-Id", "OpenAI-Organization"}) {
+        EXPECT_FALSE(holds_secret(harmless)) << harmless;
+    }
+}
+
 }  // namespace
 }  // namespace chorus::http::headers_tests

@@ -245,7 +245,9 @@ TEST(openai, hides_its_secrets_in_every_part_of_an_error) {
     for (const openai& options :
          {keyless().api_key(hidden), keyless().header("api-key", hidden), keyless().header("X-API-Key", hidden),
           keyless().header("Authorization", hidden), keyless().header("authorization", "Bearer  " + hidden),
-          keyless().header("api-key", "the-secret").header("x-api-key", hidden)}) {
+          keyless().header("api-key", "the-secret").header("x-api-key", hidden),
+          keyless().header("Ocp-Apim-Subscription-Key", hidden), keyless().header("x-goog-api-key", hidden),
+          keyless().header("CF-Access-Client-Secret", hidden), keyless().header("X-Auth-Token", hidden)}) {
         const error failed = echoed(options, hidden);
         EXPECT_EQ(failed.text(), "a ***");
         EXPECT_EQ(failed.type(), "b ***");
@@ -259,6 +261,8 @@ TEST(openai, hides_its_secrets_in_every_part_of_an_error) {
 TEST(openai, hides_no_words_that_are_no_secrets) {
     const auto options = openai(empty_environment).base_url("http://h").api_key("none").header("X-Team", "research-1");
     EXPECT_EQ(echoed(options, "none research-1").text(), "a none research-1");
+    const auto numbered = openai(empty_environment).base_url("http://h").header("Idempotency-Key", "order-4711");
+    EXPECT_EQ(echoed(numbered, "order-4711").text(), "a order-4711");
 }
 
 TEST(openai, checks_the_request_too) {

@@ -90,8 +90,7 @@ class h2_session::machine {
             next_name = std::transform(field.name.begin(), field.name.end(), next_name,
                                        [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
             // A secret must not enter the compression table (RFC 7541, 7.1.3), nor may what differs each time.
-            const bool is_kept_out =
-                name == "authorization" || name == "x-api-key" || name == "api-key" || name == "x-client-request-id";
+            const bool is_kept_out = holds_secret(name) || name == "x-client-request-id";
             fields_.push_back(detail::to_field(
                 name, field.value,
                 static_cast<std::uint8_t>(is_kept_out ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE)));

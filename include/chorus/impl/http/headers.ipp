@@ -55,6 +55,27 @@ CHORUS_DECL bool equal_names(std::string_view left, std::string_view right) noex
            });
 }
 
+CHORUS_DECL bool holds_secret(std::string_view name) noexcept {
+    const auto ends_with = [name](std::string_view end) {
+        return name.size() >= end.size() && equal_names(name.substr(name.size() - end.size()), end);
+    };
+    if (name.empty()) return false;
+    switch (chorus::detail::to_lower(name.back())) {  // asked of each field of each request of HTTP/2
+        case 'd':
+            return ends_with("password");
+        case 'e':
+            return ends_with("cookie") || ends_with("signature");
+        case 'n':
+            return ends_with("authorization") || ends_with("token");
+        case 't':
+            return ends_with("secret");
+        case 'y':
+            return (ends_with("-key") || ends_with("apikey")) && !equal_names(name, "idempotency-key");
+        default:
+            return false;
+    }
+}
+
 CHORUS_DECL headers& headers::add(std::string_view name, std::string_view value) {
     block_.append(name).append(detail::colon).append(value).append(detail::line_end);
     return *this;

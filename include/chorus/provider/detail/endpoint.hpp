@@ -7,6 +7,7 @@
 #include <chorus/http/message.hpp>
 #include <chorus/http/url.hpp>
 #include <chorus/provider/chat_stream_decoder.hpp>
+#include <chorus/provider/detail/redactor.hpp>
 #include <chorus/provider/environment.hpp>
 #include <chorus/secret.hpp>
 #include <chorus/shared_new.hpp>
@@ -15,7 +16,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace chorus::detail {
 
@@ -24,21 +24,7 @@ std::string variable_of(environment variables, const char* name);
 
 /// Whether servers take keys from headers of this name.
 bool holds_key(std::string_view name) noexcept;
-/// The key in such a header; empty for all others.
-std::string_view key_in_header(std::string_view name, std::string_view value) noexcept;
 bool has_key(const string_pairs& headers) noexcept;
-
-/// Texts that show in no error: some proxies repeat the key that they refuse.
-class redactor {
- public:
-    /// A short text is passed over: it is a placeholder, and may be a word of any text.
-    void add(std::string_view hidden);
-    /// Takes them out of every part of an error.
-    error cleaned(error failure) const;
-
- private:
-    std::vector<secret> hidden_;  // the longest first, for one may begin another
-};
 
 /// What the options of a provider come to: all of a request but its body, or the first thing that is wrong with them.
 class endpoint {

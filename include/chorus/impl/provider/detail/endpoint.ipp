@@ -21,45 +21,10 @@ CHORUS_DECL bool holds_key(std::string_view name) noexcept {
            http::equal_names(name, "x-api-key");
 }
 
-CHORUS_DECL std::string_view key_in_header(std::string_view name, std::string_view value) noexcept {
-    value = trimmed(value);
-    if (http::equal_names(name, "authorization")) {
-        // RFC 9110, 11.4: a scheme such as Bearer stands before the key.
-        value.remove_prefix(std::min(value.find(' ') + 1, value.size()));
-        return trimmed(value);
-    }
-    return holds_key(name) ? value : std::string_view();
-}
-
 CHORUS_DECL bool has_key(const string_pairs& headers) noexcept {
-    return std::any_of(headers.begin(), headers.end(),
-                       [](const auto& each) { return !key_in_header(each.first, each.second).empty(); });
-}
-
-CHORUS_DECL std::string without(std::string_view text, std::string_view hidden) {
-    std::string copy;
-    for (std::size_t at; (at = text.find(hidden)) != text.npos; text.remove_prefix(at + hidden.size())) {
-        copy.append(text.substr(0, at)).append("***");
-    }
-    return copy.append(text);
-}
-
-CHORUS_DECL void redactor::add(std::string_view hidden) {
-    constexpr std::size_t shortest = 8;
-    if (hidden.size() < shortest) return;
-    const auto shorter = std::find_if(hidden_.begin(), hidden_.end(),
-                                      [&](const secret& each) { return each.expose().size() < hidden.size(); });
-    hidden_.insert(shorter, secret(std::string(hidden)));
-}
-
-CHORUS_DECL error redactor::cleaned(error failure) const {
-    for (const secret& each : hidden_) {
-        const auto clean = [&](std::string_view text) { return without(text, each.expose()); };
-        failure.text(clean(failure.text())).cause(clean(failure.cause())).body(clean(failure.body()));
-        failure.type(clean(failure.type())).provider_code(clean(failure.provider_code()));
-        failure.param(clean(failure.param())).request_id(clean(failure.request_id()));
-    }
-    return failure;
+    return std::any_of(headers.begin(), headers.end(), [](const auto& each) {
+        return holds_key(each.first) && !secret_in_header(each.first, each.second).empty();
+    });
 }
 
 /// A decoder whose errors show no secret.
@@ -150,7 +115,7 @@ CHORUS_DECL endpoint& endpoint::set_from(std::string_view variable, const secret
 
 CHORUS_DECL void endpoint::set(std::string_view name, std::string_view value) {
     headers_.set(name, value);
-    secrets_->add(key_in_header(name, value));
+    secrets_->add(secret_in_header(name, value));
 }
 
 CHORUS_DECL endpoint& endpoint::set(const string_pairs& headers) {
