@@ -65,20 +65,31 @@ inline chorus::error bad_prompt(std::string why) {
     return problem.phase(chorus::phase::input);
 }
 
-inline chorus::message read_message(chorus::json::reader& in) {
+/// Reads a message. `lost` becomes the name of a member that a prompt cannot hold, such as `tool_calls`.
+inline chorus::message read_message(chorus::json::reader& in, std::string& lost) {
+    using chorus::json::kind;
     std::string role;
+    std::string name;
     chorus::content content;
     in.object([&](std::string_view key) {
-        if (key == "role") {
+        if (key == "role" && in.peek() == kind::string) {
             in.read(role);
-        } else if (key == "content" && in.peek() == chorus::json::kind::array) {
+        } else if (key == "name" && in.peek() == kind::string) {
+            in.read(name);
+        } else if (key == "content" && in.peek() == kind::array) {
             in.array([&] { content.json(std::string(in.raw())); });
-        } else if (key == "content") {
+        } else if (key == "content" && in.peek() == kind::string) {
             std::string text;
             if (in.read(text)) content = chorus::content(std::move(text));
+        } else {
+            std::string member(key);
+            const std::string_view value = in.raw();
+            if (value != "null" && value != "[]") lost = std::move(member);
         }
     });
-    return chorus::message(role, std::move(content));
+    chorus::message next(role, std::move(content));
+    if (!name.empty()) next.name(std::move(name));
+    return next;
 }
 
 /// Errors: `errc::invalid_argument` if the line is no prompt.
@@ -88,18 +99,25 @@ inline chorus::result<chorus::chat_request> to_request(const prompt& from, const
     if (!from.json) return std::move(request).user(from.text);
 
     std::optional<std::string> text;
+    std::string lost;
     chorus::json::reader in(from.text);
     in.object([&](std::string_view key) {
         if (key == "prompt" && in.peek() == chorus::json::kind::string) {
             in.read(text);
         } else if (key == "messages") {
-            in.array([&] { request.add(read_message(in)); });
+            in.array([&] {
+                std::string member;
+                request.add(read_message(in, member));
+                if (!member.empty() && lost.empty())
+                    lost = "messages[" + std::to_string(request.messages().size() - 1) + "]." + member;
+            });
         }
     });
     if (const auto end = in.finish(); !end)
         return bad_prompt("the line is not JSON: " + std::string(end.error().text()));
     if (text.has_value() == !request.messages().empty())
         return bad_prompt(R"(the line needs "prompt", a text, or "messages", a list, and not both)");
+    if (!lost.empty()) return bad_prompt(lost + " is not what a prompt can hold");
     if (text) request.user(std::move(*text));
     return request;
 }

@@ -108,6 +108,14 @@ TEST(batch_prompts, reads_lines_of_json) {
     EXPECT_EQ(second->messages()[1].content().as_parts()->size(), 1u);
 }
 
+TEST(batch_prompts, keeps_the_name_of_a_message_and_passes_over_members_that_say_nothing) {
+    const auto prompts = split_prompts(
+        R"({"messages":[{"role":"user","name":"ada","content":"q","tool_calls":null,"annotations":[],"audio":null}]})");
+    const auto request = to_request(prompts[0], "m");
+    ASSERT_TRUE(request) << request.error().message();
+    EXPECT_EQ(request->messages()[0].name(), "ada");
+}
+
 TEST(batch_prompts, refuses_a_line_that_is_no_prompt) {
     const auto problem = [](std::string line) {
         const std::string text = "{}\n" + line;
@@ -121,6 +129,12 @@ TEST(batch_prompts, refuses_a_line_that_is_no_prompt) {
     EXPECT_THAT(problem(R"({"prompt":["x"]})"), HasSubstr("needs"));
     EXPECT_THAT(problem(R"({"prompt":"x","messages":[{"role":"user","content":"y"}]})"), HasSubstr("not both"));
     EXPECT_THAT(problem("{\"prompt\":\"\xff\"}"), HasSubstr("UTF-8"));
+    EXPECT_THAT(
+        problem(R"({"messages":[{"role":"user","content":"y"},{"role":"tool","content":"z","tool_call_id":"1"}]})"),
+        HasSubstr("messages[1].tool_call_id"));
+    EXPECT_THAT(problem(R"({"messages":[{"role":"assistant","tool_calls":[{"id":"1"}]}]})"),
+                HasSubstr("messages[0].tool_calls"));
+    EXPECT_THAT(problem(R"({"messages":[{"role":"user","content":{"text":"y"}}]})"), HasSubstr("messages[0].content"));
     EXPECT_EQ(problem(R"({"prompt":"fine"})"), "");
 }
 

@@ -21,7 +21,8 @@ enum class code_fence { refused, tolerated };
 /// gives 12. So nothing that was given disappears from what is given later: objects and lists gain members, strings
 /// grow at their end, and only a number may change while its digits come.
 ///
-/// The text is kept as it is, but what is not UTF-8, and lone surrogate escapes, become U+FFFD. Each byte is looked at
+/// The text is kept as it is, but a byte order mark is left out, and what is not UTF-8, and lone surrogate escapes,
+/// become U+FFFD. Each byte is looked at
 /// once, and the result does not depend on the cuts. Nesting is limited to `json::reader::max_depth`.
 /// Errors: broken JSON stops the machine: `failure` says what and where, `completed` gives what came before it.
 ///
@@ -49,6 +50,7 @@ class partial {
  private:
     enum class expect : std::uint8_t {
         start,
+        byte_order_mark,
         value,
         element_or_end,
         member_or_end,

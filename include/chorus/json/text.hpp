@@ -10,6 +10,9 @@
 
 namespace chorus::json {
 
+/// What some programs put before a text in UTF-8, and readers may pass over (RFC 8259, 8.1).
+inline constexpr std::string_view byte_order_mark = "\xef\xbb\xbf";
+
 /// Tells whether the bytes are well-formed UTF-8 (RFC 3629: no surrogates, no overlong forms).
 bool is_valid_utf8(std::string_view text) noexcept;
 

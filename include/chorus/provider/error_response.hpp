@@ -29,6 +29,14 @@ error_body read_error_body(std::string_view body);
 /// `rate_limited`, what it does not is `quota_exhausted`.
 errc errc_of_status(int status, std::string_view type, std::string_view code) noexcept;
 
+namespace detail {
+
+/// The status that an error under a success status stands for: that of a quota, its numeric code, or that of its words,
+/// the code before the type. 0 if it says nothing.
+int status_of_words(std::string_view type, std::string_view code) noexcept;
+
+}  // namespace detail
+
 /// Makes the error of a response that is none: status, the server's words, request id, `retry_after`, `should_retry`
 /// (`x-should-retry`, which OpenAI and Anthropic send), and the body.
 /// Serves bodies that hold an error under a success status too; those are classed by what they say.

@@ -247,6 +247,19 @@ TEST(json_partial, limits_nesting_as_the_reader_does) {
     EXPECT_TRUE(machine.failed());
 }
 
+TEST(json_partial, passes_over_a_byte_order_mark_as_the_reader_does) {
+    json::partial whole;
+    for (const char c : "\xef\xbb\xbf {\"a\":1}"sv) whole.feed({&c, 1});
+    EXPECT_TRUE(whole.is_complete()) << whole.failure().message();
+    EXPECT_EQ(tree::parse(whole.completed()), tree::parse(R"({"a":1})"));
+    for (const std::string_view text : {"\xef{}"sv, "\xef\xbb{}"sv, "\xbb\xbf{}"sv, " \xef\xbb\xbf{}"sv,
+                                        "\xef\xbb\xbf\xef\xbb\xbf{}"sv, "\xef {}"sv}) {
+        json::partial machine;
+        machine.feed(text);
+        EXPECT_TRUE(machine.failed()) << text;
+    }
+}
+
 TEST(json_partial, passes_over_a_code_fence_if_asked_to) {
     for (const std::string_view text :
          {"```json\n{\"a\": [1, 2]}\n```"sv, "\n```\n{\"a\": [1, 2]}```\n"sv, "```json {\"a\": [1, 2]}\n```"sv,

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include <cmath>
 #include <random>
 #include <string>
 #include <vector>
@@ -253,6 +254,27 @@ TEST(reader, reads_numbers_and_booleans_as_text) {
     in.array([&] { in.read(texts.emplace_back()); });
     EXPECT_TRUE(in.finish());
     EXPECT_EQ(texts, (std::vector<std::string>{"404", "-1.50", "true"}));
+}
+
+TEST(reader, reads_numbers_too_small_for_a_double_as_nothing_and_refuses_those_too_large) {
+    const std::string zeros(400, '0');
+    const std::vector<std::string> small = {"1e-400", "-12.5E-999999999999999999999", "0." + zeros + "1",
+                                            "1" + zeros + "e-800", "0.1e-330"};
+    for (const std::string& text : small) {
+        json::reader in(text);
+        double number = 7;
+        EXPECT_TRUE(in.read(number)) << text;
+        EXPECT_EQ(number, 0) << text;
+        EXPECT_EQ(std::signbit(number), text.front() == '-') << text;
+    }
+    const std::vector<std::string> large = {"1e400", "1E+99999999999999999999", "1" + zeros, "1" + zeros + "e-5",
+                                            "0." + zeros + "1e800"};
+    for (const std::string& text : large) {
+        json::reader in(text);
+        double number = 7;
+        EXPECT_FALSE(in.read(number)) << text;
+        EXPECT_EQ(number, 7) << text;
+    }
 }
 
 TEST(reader, reads_integers_beyond_the_precision_of_a_double_exactly) {

@@ -160,6 +160,14 @@ TEST(anthropic_encode_chat, writes_calls_without_arguments_as_empty_objects) {
         {"type":"tool_use","id":"a","name":"f","input":{}},{"type":"tool_use","id":"b","name":"g","input":{}}])"));
 }
 
+TEST(anthropic_encode_chat, takes_a_call_without_a_type_for_one_of_a_function) {
+    tool_call untyped = call("t1", "f", "{}");
+    untyped.type.clear();
+    const auto request = small().add(message::assistant("").tool_calls({untyped}));
+    EXPECT_EQ(messages(request).at(1).at("content"),
+              json::parse(R"([{"type":"tool_use","id":"t1","name":"f","input":{}}])"));
+}
+
 TEST(anthropic_encode_chat, refuses_answers_that_cannot_be_said) {
     const auto calls = [](tool_call second) {
         return small().add(message::assistant("").tool_calls({call("a", "f", "{}"), std::move(second)}));

@@ -230,12 +230,21 @@ TEST(openai_stream, counts_thoughts_once_that_come_under_several_names) {
     stream in;
     in.delta(R"("reasoning_details":[{"type":"reasoning.text","text":"a","index":0}],"reasoning":"a")");
     in.delta(R"("reasoning":"b","reasoning_content":"b")");
-    EXPECT_EQ(in.message().reasoning, "a");
-    EXPECT_EQ(in.message().reasoning_field, "reasoning") << "and those of the first name";
+    EXPECT_EQ(in.message().reasoning, "ab");
+    EXPECT_EQ(in.message().reasoning_field, "reasoning");
     stream alone;
     alone.delta(R"("reasoning_details":[{"type":"reasoning.text","text":"a"},{"text":"b"}])");
     EXPECT_EQ(alone.message().reasoning, "ab");
     EXPECT_EQ(alone.message().reasoning_field, "reasoning_details");
+}
+
+TEST(openai_stream, keeps_thoughts_that_come_under_one_name_after_another) {
+    stream in;
+    in.delta(R"("reasoning_details":[{"type":"reasoning.text","text":"a"}])");
+    in.delta(R"("reasoning":"b")").delta(R"("reasoning_content":"c")").delta(R"("reasoning":"d")");
+    EXPECT_EQ(in.message().reasoning, "abcd");
+    EXPECT_EQ(in.message().reasoning_field, "reasoning");
+    EXPECT_EQ(in.all_events(), (events{"reasoning 0 a", "reasoning 0 b", "reasoning 0 c", "reasoning 0 d"}));
 }
 
 // --- what goes back as it came ---

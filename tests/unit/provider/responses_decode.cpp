@@ -221,6 +221,7 @@ TEST(responses_decode_chat, classes_a_failure_by_its_code) {
         EXPECT_NE(failed(code), condition::retryable) << code;
         EXPECT_EQ(failed(code).http_status(), 200) << code;
     }
+    EXPECT_EQ(failed("invalid_api_key"), errc::unauthenticated) << "and not as the codes that blame the request";
     const error mute = failure_of(R"({"status":"failed","error":null,"output":[]})");
     EXPECT_EQ(mute, errc::server_error);
     EXPECT_FALSE(mute.text().empty());

@@ -61,6 +61,10 @@ CHORUS_DECL std::size_t partial::take(char c) {
             return take_number(c);
         case expect::in_word:
             return take_word(c);
+        case expect::byte_order_mark:
+            if (c != byte_order_mark[offset_]) return fail("expected a value");
+            if (offset_ + 1 == byte_order_mark.size()) expect_ = expect::start;
+            return 1;
         case expect::fence_mark:
             if (c != '`') return fail("expected a value");
             if (++fence_marks_ == 3) expect_ = expect::fence_line;
@@ -223,6 +227,10 @@ CHORUS_DECL std::size_t partial::take_structure(char c) {
     }
     switch (expect_) {
         case expect::start:
+            if (offset_ == 0 && c == byte_order_mark.front()) {
+                expect_ = expect::byte_order_mark;
+                return 1;
+            }
             if (c != '`' || !is_fence_allowed_) return take_value(c);
             fence_marks_ = 1;
             expect_ = expect::fence_mark;

@@ -3,6 +3,7 @@
 #include <chorus/json/reader.hpp>
 #include <chorus/json/text.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <limits>
@@ -26,6 +27,20 @@ bool parse_number(std::string_view text, Number& out) noexcept {
     return true;
 }
 
+/// Tells of a number that no double holds whether it lies too near to zero: else it is too large.
+CHORUS_DECL bool is_tiny(std::string_view number) noexcept {
+    const std::size_t mark = std::min(number.find_first_of("eE"), number.size());
+    const std::string_view digits = number.substr(0, mark);
+    std::string_view power = number.substr(std::min(mark + 1, number.size()));
+    if (power.starts_with('+')) power.remove_prefix(1);
+    std::int64_t exponent = 0;
+    const auto [end, failure] = std::from_chars(power.data(), power.data() + power.size(), exponent);
+    if (failure == std::errc::result_out_of_range) return power.starts_with('-');
+    const auto point = static_cast<std::int64_t>(std::min(digits.find('.'), digits.size()));
+    const auto first = static_cast<std::int64_t>(std::min(digits.find_first_of("123456789"), digits.size()));
+    return exponent < first - point;
+}
+
 CHORUS_DECL char unescaped(char c) noexcept {
     switch (c) {
         case 'b':
@@ -47,7 +62,7 @@ CHORUS_DECL char unescaped(char c) noexcept {
 
 CHORUS_DECL reader::reader(std::string_view text) noexcept
     : begin_(text.data()), next_(begin_), end_(begin_ + text.size()) {
-    if (text.starts_with("\xef\xbb\xbf")) next_ += 3;
+    if (text.starts_with(byte_order_mark)) next_ += byte_order_mark.size();
 }
 
 CHORUS_DECL void reader::fail(const char* problem) noexcept {
@@ -323,8 +338,15 @@ CHORUS_DECL bool reader::read(int& out) {
 CHORUS_DECL bool reader::read(double& out) {
     std::string_view token;
     double number = 0;
+    if (!number_text(token)) return false;
+    const auto [end, failure] = std::from_chars(token.data(), token.data() + token.size(), number);
+    if (end != token.data() + token.size()) return false;
+    if (failure == std::errc::result_out_of_range && detail::is_tiny(token)) {
+        out = token.starts_with('-') ? -0.0 : 0.0;
+        return true;
+    }
     // from_chars knows words such as "nan", which a string may hold.
-    if (!number_text(token) || !detail::parse_number(token, number) || !std::isfinite(number)) return false;
+    if (failure != std::errc() || !std::isfinite(number)) return false;
     out = number;
     return true;
 }

@@ -111,8 +111,6 @@ CHORUS_DECL bool is_final_quota(std::string_view word) noexcept {
     return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-/// The status that an error under a success status stands for: that of a quota, its numeric code, or
-/// that of its words. 500 if it says nothing.
 CHORUS_DECL int status_of_words(std::string_view type, std::string_view code) noexcept {
     struct named {
         std::string_view name;
@@ -146,7 +144,7 @@ CHORUS_DECL int status_of_words(std::string_view type, std::string_view code) no
             if (known.name == word) return known.status;
         }
     }
-    return 500;
+    return 0;
 }
 
 }  // namespace detail
@@ -213,7 +211,11 @@ CHORUS_DECL errc errc_of_status(int status, std::string_view type, std::string_v
 CHORUS_DECL error decode_error(http::response received, std::chrono::system_clock::time_point now) {
     error_body words = read_error_body(received.body);
     const bool success_status = received.status >= 200 && received.status < 300;
-    const int status = success_status ? detail::status_of_words(words.type, words.code) : received.status;
+    int status = received.status;
+    if (success_status) {
+        status = detail::status_of_words(words.type, words.code);
+        if (status == 0) status = 500;
+    }
     error failure(errc_of_status(status, words.type, words.code), std::move(words.message));
     failure.phase(phase::status).http_status(received.status);
     if (const std::string_view id = find_request_id(received.headers); !id.empty()) {

@@ -350,10 +350,16 @@ class chunk_decoder final : public chat_stream_decoder {
             change();
             kept_of(choice).reasoning_details.add(details);
         }
-        for (std::size_t i = 0; i < 2; ++i) {
+        // Servers say the same under several names at once, and go on under another: it is all one text.
+        std::string_view& field = into.message_of(choice).reasoning_field;
+        const std::size_t preferred = field == reasoning_fields[1] ? 1 : 0;
+        for (const std::size_t i : {preferred, 1 - preferred}) {
             const std::string_view text = delta.reasoning[i];
             if (!is_text(text)) continue;
-            return add_piece({text_target::kind::reasoning, choice, reasoning_fields[i], {}}, text, into);
+            if (field.empty() || field == reasoning_fields[2]) field = reasoning_fields[i];
+            const bool is_same_text = field == reasoning_fields[0] || field == reasoning_fields[1];
+            const std::string_view name = is_same_text ? field : reasoning_fields[i];
+            return add_piece({text_target::kind::reasoning, choice, name, {}}, text, into);
         }
         if (!details.starts_with('[')) return;
         json::reader in(details);

@@ -135,7 +135,7 @@ CHORUS_DECL void turn_writer::write_call(const tool_call& call, std::size_t posi
         return path("tool_calls[" + std::to_string(position) + "]." + std::string(field));
     };
     const std::string_view arguments = chorus::detail::trimmed(call.arguments);
-    if (call.type != tool_type::function) refuse_.unknown(call_path("type"));
+    if (!call.type.empty() && call.type != tool_type::function) refuse_.unknown(call_path("type"));
     if (!arguments.empty() && !(is_object(arguments) && json::is_complete(arguments))) {
         refuse_(call_path("arguments"), "is not a JSON object");
     }

@@ -276,7 +276,9 @@ CHORUS_DECL bool blames_request(std::string_view code) noexcept {
 
 CHORUS_DECL error failure_of(http::response received, std::chrono::system_clock::time_point now) {
     const int status = received.status;
-    if (blames_request(read_error_body(received.body).code)) received.status = 400;
+    const error_body words = read_error_body(received.body);
+    const bool is_known = chorus::detail::status_of_words(words.type, words.code) != 0;
+    if (!is_known && blames_request(words.code)) received.status = 400;
     error failure = decode_error(std::move(received), now);
     failure.http_status(status);
     if (failure.text().empty()) failure.text("the response has failed");
