@@ -281,8 +281,8 @@ CHORUS_TEST(chat_stream, hides_the_key_of_one_request_in_its_error_before_and_af
         if (has_content) script.pieces.insert(script.pieces.begin(), openai_text_event("ab"));
         conversation with(get_executor(), script);
         auto answer = with.llm.stream(chat_request("m").user("Why?").header("X-API-Key", "sk-of-this-request"));
-        if (has_content) co_await answer.try_next();
-        const auto failed = co_await answer.try_next();
+        auto failed = co_await answer.try_next();
+        if (has_content) failed = co_await answer.try_next();
         CO_ASSERT_FALSE(failed);
         EXPECT_EQ(failed.error(), errc::unauthenticated);
         EXPECT_EQ(failed.error().text(), "bad key: ***");
