@@ -14,9 +14,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
-#include <random>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -50,7 +48,7 @@ struct otlp_stats {
 /// Makes a span of every call that ends, and sends them when asked to. Each is the root of a trace of its own. It sends
 /// over a transport and not over a client, so its own requests make no spans.
 ///
-/// Lifetimes: outlives what it is awaited for.
+/// Lifetimes: it may go before what is awaited of it, which shares what it needs.
 /// Executor: used from one thread at a time, that of the client.
 ///
 ///     auto traces = std::make_shared<chorus::otlp_exporter>(transport, options);
@@ -82,16 +80,12 @@ class otlp_exporter final : public observer {
     void on_end(const call_info& call, const call_end& end) noexcept override;
 
  private:
+    struct state;
     class batch;
-    result<http::request> encode(const std::vector<span>& spans) const;
+    static awaitable<result<void>> flush(std::shared_ptr<state> self);
+    static awaitable<void> export_every(std::shared_ptr<state> self, std::chrono::milliseconds pause);
 
-    std::shared_ptr<net::transport> transport_;
-    otlp_options options_;
-    wall_clock now_;
-    std::mt19937_64 ids_;
-    std::deque<span> waiting_;
-    std::size_t sending_ = 0;
-    otlp_stats stats_;
+    std::shared_ptr<state> state_;
 };
 
 }  // namespace chorus

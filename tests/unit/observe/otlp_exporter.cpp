@@ -1,8 +1,13 @@
+#include <chorus/async/sleep.hpp>
+#include <chorus/async/task.hpp>
 #include <chorus/async/timeout.hpp>
 #include <chorus/observe/otlp_exporter.hpp>
 #include <chorus/testing/fake_transport.hpp>
 #include <chorus/testing/gtest.hpp>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -199,6 +204,34 @@ CHORUS_TEST(otlp_exporter, keeps_what_is_on_its_way_when_it_is_cancelled) {
     const auto flushed = co_await exporter.flush();
     EXPECT_TRUE(flushed);
     EXPECT_EQ(exporter.stats().exported, 3u);
+}
+
+CHORUS_TEST(otlp_exporter, what_is_awaited_outlasts_it) {
+    const auto slow = std::make_shared<slow_collector>();
+    auto exporter = std::make_unique<otlp_exporter>(slow);
+    end_calls(*exporter, 2);
+    auto flushing = co_await spawn(exporter->flush());
+    auto exporting = co_await spawn(exporter->export_every(10s));
+    co_await sleep_for(1ns);
+    EXPECT_EQ(slow->started, 1);
+    exporter.reset();
+    flushing.cancel();
+    const auto flushed = co_await flushing.join();
+    CO_ASSERT_FALSE(flushed);
+    EXPECT_EQ(flushed.error(), condition::cancelled);
+    co_await sleep_for(11s);
+    EXPECT_EQ(slow->started, 2) << "what was on its way is sent again";
+}
+
+TEST(otlp_exporter, may_go_before_a_loop_with_a_flush_under_way) {
+    const auto slow = std::make_shared<slow_collector>();
+    asio::io_context loop;
+    auto exporter = std::make_unique<otlp_exporter>(slow);
+    end_calls(*exporter, 2);
+    asio::co_spawn(loop, exporter->flush(), asio::detached);
+    loop.poll();
+    EXPECT_EQ(slow->started, 1);
+    exporter.reset();
 }
 
 CHORUS_TEST(otlp_exporter, exports_again_and_again_until_it_is_cancelled) {
