@@ -44,6 +44,18 @@ constexpr const char* full = R"({"id":"chatcmpl-1","object":"chat.completion","c
    "completion_tokens_details":{"reasoning_tokens":6,"audio_tokens":7,"text_tokens":8,
      "accepted_prediction_tokens":9,"rejected_prediction_tokens":10}}})";
 
+TEST(decode_chat, takes_the_last_of_several_contents) {
+    const std::string parts = R"("content":[{"type":"text","text":"long text"},{"type":"unheard_of"}])";
+    const answer text = with_message(parts + R"(,"content":"s")").message;
+    EXPECT_EQ(text.content, "s");
+    EXPECT_EQ(text.native.json, "");
+    const answer list = with_message(R"("content":"s",)" + parts).message;
+    EXPECT_EQ(list.content, "long text");
+    EXPECT_EQ(list.native.json, R"({"content":[{"type":"text","text":"long text"},{"type":"unheard_of"}]})");
+    EXPECT_EQ(with_message(parts + "," + parts).message.native.json, list.native.json);
+    EXPECT_EQ(with_message(parts + R"(,"content":null)").message.content, "");
+}
+
 // A server that writes arguments as an object escapes them once: what is no text would end the conversation.
 TEST(decode_chat, mends_arguments_that_come_as_an_object) {
     const auto mended = with_message(R"("tool_calls":[{"id":"a","function":{"name":"f","arguments":)"

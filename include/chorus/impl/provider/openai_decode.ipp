@@ -165,7 +165,10 @@ class chat_decoder {
     }
 
     /// A text, or parts. Returns whether it was a text.
+    /// Of several contents the last counts, as with most readers of JSON.
     bool read_content(answer& out, native_content& parts) {
+        out.content.clear();
+        parts = {};
         if (in_.peek() != json::kind::array) return in_.read(out.content);
         std::string thinking;
         in_.array([&] {
