@@ -41,6 +41,7 @@ chorus::awaitable<void> show_progress(const progress& seen, status_line& status)
 chorus::awaitable<int> answer(const options& wanted) {
     const std::string text = read_text(wanted.prompts);
     const std::vector<prompt> prompts = split_prompts(text);
+    destination to = find_destination(wanted);  // before the file is touched
     std::optional<answer_file> file;
     if (!wanted.out.empty()) file.emplace(wanted.out, prompts.size());
 
@@ -48,7 +49,6 @@ chorus::awaitable<int> answer(const options& wanted) {
     const std::size_t selected = missing.size();
     std::erase_if(missing, [&](const prompt& each) { return file && file->has(each.index); });
 
-    destination to = find_destination(wanted);
     const std::size_t concurrency = affordable_concurrency(wanted.concurrency, to.mock ? 2 : 1);
     chorus::client llm(
         co_await chorus::this_coro::executor, to.api,

@@ -12,6 +12,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <exception>
 #include <functional>
 #include <iostream>
 #include <map>
@@ -197,7 +198,7 @@ chorus::awaitable<void> co_main(settings wanted) {
     if (wanted.mock) {
         server.emplace(chorus::testing::mock_options()
                            .plain()
-                           .http2()
+                           .http2(wanted.http2)
                            .stream_interval(std::chrono::milliseconds(5))
                            .thinking("Let me see what was said."));
         api = chorus::openai().base_url(server->base_url()).api_key("").make();
@@ -228,5 +229,8 @@ int main(int count, char** words) {
     } catch (const std::invalid_argument& problem) {
         std::cerr << problem.what() << '\n';
         return 2;
+    } catch (const std::exception& problem) {
+        std::cerr << problem.what() << '\n';
+        return 1;
     }
 }

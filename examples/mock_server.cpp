@@ -68,15 +68,17 @@ template <class Number>
 Number number(std::string_view option, std::string_view text) {
     Number value{};
     const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (failure != std::errc() || end != text.data() + text.size() || value < Number{}) {
+    if (failure != std::errc() || end != text.data() + text.size() || !(value >= Number{})) {
         throw std::invalid_argument(std::string(option) + " needs a number, not \"" + std::string(text) + '"');
     }
     return value;
 }
 
 std::chrono::nanoseconds milliseconds(std::string_view option, std::string_view text) {
-    return std::chrono::duration_cast<std::chrono::nanoseconds>(
-        std::chrono::duration<double, std::milli>(number<double>(option, text)));
+    constexpr double longest = 1e9;
+    const double value = number<double>(option, text);
+    if (value > longest) throw std::invalid_argument(std::string(option) + " is more than eleven days");
+    return std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double, std::milli>(value));
 }
 
 arguments parse(int count, char** words) {

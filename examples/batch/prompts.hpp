@@ -6,6 +6,8 @@
 #include <chorus/json/reader.hpp>
 #include <chorus/json/text.hpp>
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <fstream>
 #include <iostream>
@@ -92,6 +94,35 @@ inline chorus::message read_message(chorus::json::reader& in, std::string& lost)
     return next;
 }
 
+/// Whether a member beside the prompt would change the answer. Others may be there, such as an id.
+inline bool is_parameter(std::string_view member) {
+    static constexpr std::array<std::string_view, 24> parameters = {"model",
+                                                                    "system",
+                                                                    "developer",
+                                                                    "instructions",
+                                                                    "tools",
+                                                                    "tool_choice",
+                                                                    "functions",
+                                                                    "function_call",
+                                                                    "temperature",
+                                                                    "top_p",
+                                                                    "top_k",
+                                                                    "seed",
+                                                                    "stop",
+                                                                    "n",
+                                                                    "max_tokens",
+                                                                    "stream",
+                                                                    "logit_bias",
+                                                                    "presence_penalty",
+                                                                    "frequency_penalty",
+                                                                    "max_completion_tokens",
+                                                                    "thinking",
+                                                                    "reasoning",
+                                                                    "reasoning_effort",
+                                                                    "response_format"};
+    return std::find(parameters.begin(), parameters.end(), member) != parameters.end();
+}
+
 /// Errors: `errc::invalid_argument` if the line is no prompt.
 inline chorus::result<chorus::chat_request> to_request(const prompt& from, const std::string& model) {
     chorus::chat_request request(model);
@@ -104,6 +135,8 @@ inline chorus::result<chorus::chat_request> to_request(const prompt& from, const
     in.object([&](std::string_view key) {
         if (key == "prompt" && in.peek() == chorus::json::kind::string) {
             in.read(text);
+        } else if (lost.empty() && is_parameter(key)) {
+            lost = key;
         } else if (key == "messages") {
             in.array([&] {
                 std::string member;
@@ -117,7 +150,7 @@ inline chorus::result<chorus::chat_request> to_request(const prompt& from, const
         return bad_prompt("the line is not JSON: " + std::string(end.error().text()));
     if (text.has_value() == !request.messages().empty())
         return bad_prompt(R"(the line needs "prompt", a text, or "messages", a list, and not both)");
-    if (!lost.empty()) return bad_prompt(lost + " is not what a prompt can hold");
+    if (!lost.empty()) return bad_prompt(lost + " is not what the line of a prompt can hold");
     if (text) request.user(std::move(*text));
     return request;
 }

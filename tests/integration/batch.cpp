@@ -135,7 +135,10 @@ TEST(batch_prompts, refuses_a_line_that_is_no_prompt) {
     EXPECT_THAT(problem(R"({"messages":[{"role":"assistant","tool_calls":[{"id":"1"}]}]})"),
                 HasSubstr("messages[0].tool_calls"));
     EXPECT_THAT(problem(R"({"messages":[{"role":"user","content":{"text":"y"}}]})"), HasSubstr("messages[0].content"));
+    EXPECT_THAT(problem(R"({"prompt":"x","system":"Answer in French."})"), HasSubstr("system"));
+    EXPECT_THAT(problem(R"({"temperature":0,"messages":[{"role":"user","content":"y"}]})"), HasSubstr("temperature"));
     EXPECT_EQ(problem(R"({"prompt":"fine"})"), "");
+    EXPECT_EQ(problem(R"({"id":7,"category":"x","prompt":"fine","messages":[]})"), "");
 }
 
 // --- one answer -----------------------------------------------------------------------------------------------------

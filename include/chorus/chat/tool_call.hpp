@@ -29,7 +29,7 @@ struct tool_call {
     bool operator==(const tool_call&) const = default;
 };
 
-/// Makes an id for a call that came without one; no two are the same in one program.
+/// Makes an id for a call that came without one. No two are the same, not even in two programs.
 std::string make_tool_call_id();
 
 }  // namespace chorus

@@ -28,7 +28,8 @@ class azure {
  public:
     explicit azure(environment variables = &process_environment);
 
-    /// The resource, such as `https://my.openai.azure.com`. One that ends with `/openai/v1` chooses `v1` by itself.
+    /// The resource, such as `https://my.openai.azure.com`. One that ends with `/openai/v1` chooses `v1` by itself. The URL
+    /// of a deployment, as the portal shows it, also tells the deployment and the version, where they are not set.
     azure& endpoint(std::string url) &;
     /// Sent as `api-key`; in place of a key or token of the environment.
     azure& api_key(secret key) &;

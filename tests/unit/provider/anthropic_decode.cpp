@@ -81,7 +81,7 @@ TEST(anthropic_decode_chat, guesses_no_counts) {
     EXPECT_FALSE(counts.prompt_tokens);
     EXPECT_FALSE(counts.total_tokens);
     EXPECT_EQ(usage_of(R"({"input_tokens":4})").prompt_tokens, 4);
-    EXPECT_TRUE(usage_of(R"({"input_tokens":9223372036854775807,"cache_read_input_tokens":9})").prompt_tokens);
+    EXPECT_FALSE(usage_of(R"({"input_tokens":9223372036854775807,"cache_read_input_tokens":9})").prompt_tokens);
 }
 
 TEST(anthropic_decode_chat, names_why_it_stopped_as_others_do) {

@@ -117,6 +117,20 @@ TEST(azure, takes_an_endpoint_as_people_copy_it) {
     for (const char* url : {"https://r.example/openai/v1", "https://r.example/openai/v1/"}) {
         EXPECT_EQ(encoded(classic().endpoint(url)).target, "/openai/v1/chat/completions") << url;
     }
+    for (const char* rest : {"", "/", "/chat/completions", "/chat/completions?api-version=2024-10-21&x=1"}) {
+        const std::string url = std::string("https://r.example/openai/deployments/my-own") + rest;
+        EXPECT_EQ(encoded(classic().endpoint(url)).target,
+                  "/openai/deployments/my-own/chat/completions?api-version=2024-10-21")
+            << url;
+        EXPECT_EQ(encoded(classic().endpoint(url).deployment("other")).target,
+                  "/openai/deployments/other/chat/completions?api-version=2024-10-21");
+        EXPECT_EQ(encoded(classic().endpoint(url).v1()).target, "/openai/v1/chat/completions");
+    }
+    EXPECT_EQ(encoded(azure(empty_environment)
+                          .api_key("azure-key-2")
+                          .endpoint("https://r.example/openai/deployments/d/chat/completions?api-version=2025-01-01"))
+                  .target,
+              "/openai/deployments/d/chat/completions?api-version=2025-01-01");
     EXPECT_EQ(encoded(classic().endpoint("https://gateway.example/team-a/")).target,
               "/team-a/openai/deployments/gpt-4o/chat/completions?api-version=2024-10-21");
 }

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include <chrono>
+#include <set>
 #include <string>
 
 namespace openai_decode_tests {
@@ -233,6 +234,15 @@ TEST(decode_chat, bears_what_servers_do_to_calls) {
     EXPECT_TRUE(with_message(R"("tool_calls":{"a":1})").message.tool_calls.empty());
 }
 
+TEST(decode_chat, gives_no_call_the_id_of_another) {
+    std::string calls = R"({"function":{"name":"f","arguments":"{}"}})";
+    for (int i = 0; i < 200; ++i) calls += R"(,{"id":"call_)" + std::to_string(i) + R"(","function":{"name":"f"}})";
+    std::set<std::string> ids;
+    for (const tool_call& call : with_message(R"("tool_calls":[)" + calls + "]").message.tool_calls)
+        ids.insert(call.id);
+    EXPECT_EQ(ids.size(), 201u);
+}
+
 TEST(decode_chat, gives_calls_without_ids_ids_of_their_own) {
     const auto calls = with_message(R"("tool_calls":[{"function":{"name":"a"}},{"id":"","function":{"name":"b"}},
         {"id":null,"function":{"name":"c"}}])")
@@ -305,6 +315,35 @@ TEST(decode_chat, takes_a_success_with_an_error_and_no_choices_for_an_error) {
         EXPECT_EQ(response.error().phase(), phase::status);
     }
     EXPECT_TRUE(decoded(R"({"error":null,"choices":[{"message":{"content":"x"}}]})"));
+}
+
+TEST(decode_chat, takes_an_error_beside_a_choice_for_an_error_as_in_a_stream) {
+    const std::string choices =
+        R"("choices":[{"index":0,"finish_reason":"error","message":{"role":"assistant","content":"ha"}}])";
+    const auto died = decoded("{" + choices + R"(,"error":{"code":502,"message":"Upstream died"}})");
+    ASSERT_FALSE(died);
+    EXPECT_EQ(died.error(), errc::server_error);
+    EXPECT_EQ(died.error().text(), "Upstream died");
+    const auto named = decoded(R"({"object":"error","message":"m","type":"invalid_request_error","code":400})");
+    ASSERT_FALSE(named);
+    EXPECT_EQ(named.error(), errc::bad_request);
+    EXPECT_EQ(named.error().text(), "m");
+    for (const char* none : {"null", "false", "\"\"", "{}"}) {
+        EXPECT_TRUE(decoded(R"({"error":)" + std::string(none) + "," + choices + "}")) << none;
+    }
+}
+
+TEST(decode_chat, takes_no_count_that_no_call_can_consume) {
+    for (const char* count : {"-1", "9223372036854775807", "1e30"}) {
+        const auto response =
+            decoded(R"({"choices":[{"message":{"content":"a"}}],"usage":{"completion_tokens":2,)"
+                    R"("prompt_tokens":)" +
+                    std::string(count) + R"(,"prompt_tokens_details":{"cached_tokens":)" + count + "}}}");
+        ASSERT_TRUE(response);
+        EXPECT_FALSE(response->usage().prompt_tokens) << count;
+        EXPECT_FALSE(response->usage().prompt.cached_tokens) << count;
+        EXPECT_EQ(response->usage().completion_tokens, 2);
+    }
 }
 
 TEST(decode_chat, tells_why_a_success_cannot_be_read) {

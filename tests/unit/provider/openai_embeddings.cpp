@@ -192,7 +192,7 @@ TEST(decode_embeddings, refuses_what_does_not_fit_the_inputs) {
 
 TEST(decode_embeddings, refuses_what_is_no_embedding) {
     for (const char* bad : {R"("====")", R"("AACA")", R"("AACAPw=")", R"("\u00e4")", R"("")", "[]", "null", "{}", "1",
-                            "[1,null]", R"([1,"x"])", "[[1]]"}) {
+                            "[1,null]", R"([1,"x"])", "[[1]]", "[1e300]"}) {
         EXPECT_EQ(problem(R"({"data":[{"index":0,"embedding":)"s + bad + "}]}"),
                   "the embedding with index 0 cannot be read")
             << bad;

@@ -136,8 +136,8 @@ TEST(recorded_exchange, refuses_lines_that_are_none) {
 }
 
 TEST(secret_striker, finds_the_key_wherever_it_stands) {
-    for (const char* const field :
-         {"Authorization", "api-key", "x-api-key", "X-Goog-Api-Key", "x-amz-security-token", "proxy-authorization"}) {
+    for (const char* const field : {"Authorization", "api-key", "x-api-key", "X-Goog-Api-Key", "x-amz-security-token",
+                                    "proxy-authorization", "Token", "AccessToken", "X-AuthToken"}) {
         auto leaky = exchange("{\"user\":\"my key is " + key + "\"}", "Incorrect API key provided: " + key + key);
         leaky.request.headers.add(field, std::string_view(field) == "Authorization" ? "Bearer " + key : key);
         leaky.request.headers.add("x-debug", "k=" + key);

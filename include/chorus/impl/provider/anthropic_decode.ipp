@@ -5,6 +5,7 @@
 #include <chorus/provider/anthropic_decode.hpp>
 #include <chorus/provider/detail/answer_reader.hpp>
 #include <chorus/provider/detail/anthropic_blocks.hpp>
+#include <chorus/provider/detail/token_count.hpp>
 #include <chorus/provider/error_response.hpp>
 
 #include <optional>
@@ -100,7 +101,7 @@ CHORUS_DECL result<std::int64_t> decode_count_tokens(http::response received,
                                                      std::chrono::system_clock::time_point now) {
     std::optional<std::int64_t> count;
     const auto read = chorus::detail::read_answer(received, now, [&](json::reader& in, std::string_view key) {
-        if (key == "input_tokens") in.read(count);
+        if (key == "input_tokens") chorus::detail::read_count(in, count);
     });
     if (!read) return read.error();
     if (!count) return chorus::detail::unreadable("the response has no count of tokens", std::move(received), now);

@@ -7,7 +7,9 @@
 #include <chorus/shared_new.hpp>
 #include <chorus/text.hpp>
 
+#include <algorithm>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -70,8 +72,21 @@ struct azure_api {
 
 /// Azure OpenAI, "REST API reference": the classic paths. "API version lifecycle": those of v1.
 CHORUS_DECL azure_api make_azure_api(azure_settings settings) {
-    // People copy any of the three from the portal: the resource, and the base URLs of both APIs.
+    // People copy any of these from the portal: the resource, the base URLs of both APIs, and the URL of a deployment.
     std::string_view resource = settings.endpoint;
+    std::string deployment = settings.deployment;
+    std::string api_version = settings.api_version;
+    constexpr std::string_view deployments = "/openai/deployments/";
+    if (const std::size_t path = resource.find(deployments); path != resource.npos) {
+        const std::string_view rest = resource.substr(path + deployments.size());
+        resource = resource.substr(0, path);
+        if (deployment.empty()) deployment = rest.substr(0, rest.find_first_of("/?"));
+        constexpr std::string_view version = "?api-version=";
+        if (const std::size_t query = rest.find(version); query != rest.npos && api_version.empty()) {
+            api_version = rest.substr(query + version.size());
+            api_version.erase(std::min(api_version.find('&'), api_version.size()));
+        }
+    }
     const auto cut = [&](std::string_view ending) {
         if (!resource.ends_with(ending)) return false;
         resource.remove_suffix(ending.size());
@@ -84,14 +99,14 @@ CHORUS_DECL azure_api make_azure_api(azure_settings settings) {
 
     std::string base(resource);
     base += v1 ? "/openai/v1" : "/openai";
-    if (!v1 && !settings.api_version.empty()) base = with_query(std::move(base), "api-version", settings.api_version);
+    if (!v1 && !api_version.empty()) base = with_query(std::move(base), "api-version", api_version);
     auto parsed = http::url::parse(base);
     if (resource.empty()) {
         parsed = error(errc::invalid_argument,
                        "there is none: set the environment variable AZURE_OPENAI_ENDPOINT or call endpoint()");
     }
     azure_api api{detail::endpoint(std::move(parsed), "endpoint"), {}};
-    if (!v1 && settings.api_version.empty()) {
+    if (!v1 && api_version.empty()) {
         api.at.refuse("api_version",
                       "no API version: set the environment variable OPENAI_API_VERSION, call api_version(), or v1()");
     }
@@ -106,7 +121,7 @@ CHORUS_DECL azure_api make_azure_api(azure_settings settings) {
         api.at.add_key("token", "Authorization", settings.token, "Bearer ");
     }
     api.at.set(settings.headers);
-    if (!v1) api.deployment = settings.deployment;
+    if (!v1) api.deployment = std::move(deployment);
     return api;
 }
 

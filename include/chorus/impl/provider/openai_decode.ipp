@@ -27,7 +27,10 @@ class chat_decoder {
             if (key == "choices") {
                 has_choices = in_.array([&] { read_choice(); });
             } else if (key == "error") {
-                has_error = is_error(in_.raw());
+                has_error = is_error(in_.raw()) || has_error;
+            } else if (key == "object") {
+                std::string_view object;
+                has_error = (in_.read_view(object) && object == "error") || has_error;
             } else if (key == "id") {
                 in_.read(completion.id);
             } else if (key == "model") {
@@ -201,8 +204,10 @@ CHORUS_DECL result<chat_response> decode_chat(http::response received, std::chro
     if (received.status < 200 || received.status > 299) return decode_error(std::move(received), now);
     detail::chat_decoder decoder(received.body, quirks.has_think_tags());
     if (auto read = decoder.run(); !read) return detail::decode_failure(read.error(), std::move(received));
+    // OpenRouter puts the error of a model beside what that had said.
+    if (decoder.has_error) return decode_error(std::move(received), now);
     if (decoder.completion.choices.empty()) {
-        if (decoder.has_error || read_error_body(received.body).found) return decode_error(std::move(received), now);
+        if (read_error_body(received.body).found) return decode_error(std::move(received), now);
         if (!decoder.has_choices) {
             error missing(errc::decode_failed, "the response has no list of choices");
             return detail::decode_failure(std::move(missing), std::move(received));

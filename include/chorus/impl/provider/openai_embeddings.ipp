@@ -3,11 +3,14 @@
 #include <chorus/base64.hpp>
 #include <chorus/provider/detail/answer_reader.hpp>
 #include <chorus/provider/detail/body_writer.hpp>
+#include <chorus/provider/detail/token_count.hpp>
 #include <chorus/provider/openai_embeddings.hpp>
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdint>
+#include <limits>
 #include <span>
 #include <string_view>
 #include <utility>
@@ -79,8 +82,9 @@ CHORUS_DECL bool read_embedding(json::reader& in, std::vector<float>& out) {
     bool is_whole = true;
     const bool is_list = in.array([&] {
         double number = 0;
-        is_whole = in.read(number) && is_whole;
-        out.push_back(static_cast<float>(number));
+        const bool is_float = in.read(number) && std::abs(number) <= std::numeric_limits<float>::max();
+        is_whole = is_float && is_whole;
+        out.push_back(is_float ? static_cast<float>(number) : 0.0f);
     });
     return is_list && is_whole;
 }
@@ -98,9 +102,9 @@ class embeddings_decoder {
         } else if (key == "usage") {
             in.object([&](std::string_view count) {
                 if (count == "prompt_tokens") {
-                    in.read(usage.prompt_tokens);
+                    chorus::detail::read_count(in, usage.prompt_tokens);
                 } else if (count == "total_tokens") {
-                    in.read(usage.total_tokens);
+                    chorus::detail::read_count(in, usage.total_tokens);
                 }
             });
         }

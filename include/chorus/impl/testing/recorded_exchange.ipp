@@ -413,7 +413,7 @@ CHORUS_DECL bool secret_striker::is_secret_field(std::string_view name) {
          {"authorization", "api-key", "apikey", "cookie", "secret", "signature", "password"}) {
         if (lower.find(part) != lower.npos) return true;
     }
-    return lower.ends_with("-token") || lower.ends_with("-key");
+    return http::holds_secret(name) || lower.ends_with("-key");
 }
 
 CHORUS_DECL void secret_striker::strike(recorded_exchange& exchange) const {

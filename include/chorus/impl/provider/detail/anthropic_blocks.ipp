@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chorus/provider/detail/anthropic_blocks.hpp>
+#include <chorus/provider/detail/token_count.hpp>
 
 #include <algorithm>
 #include <utility>
@@ -91,36 +92,31 @@ CHORUS_DECL void read_citations(std::string_view array, std::int64_t begin, std:
 CHORUS_DECL void token_counts::read(json::reader& in) {
     in.object([&](std::string_view key) {
         if (key == "input_tokens") {
-            in.read(input_);
+            chorus::detail::read_count(in, input_);
         } else if (key == "output_tokens") {
-            in.read(output_);
+            chorus::detail::read_count(in, output_);
         } else if (key == "cache_creation_input_tokens") {
-            in.read(cache_creation_);
+            chorus::detail::read_count(in, cache_creation_);
         } else if (key == "cache_read_input_tokens") {
-            in.read(cache_read_);
+            chorus::detail::read_count(in, cache_read_);
         } else if (key == "service_tier") {
             in.read(service_tier_);
         } else if (key == "output_tokens_details") {
             in.object([&](std::string_view detail) {
-                if (detail == "thinking_tokens") in.read(thinking_);
+                if (detail == "thinking_tokens") chorus::detail::read_count(in, thinking_);
             });
         }
     });
 }
 
-/// Counts come from the peer: a sum that does not fit wraps, and is no worse than they are.
-CHORUS_DECL std::int64_t sum(std::int64_t left, std::int64_t right) noexcept {
-    return static_cast<std::int64_t>(static_cast<std::uint64_t>(left) + static_cast<std::uint64_t>(right));
-}
-
 CHORUS_DECL usage token_counts::to_usage() const noexcept {
     usage counts;
-    if (input_) counts.prompt_tokens = sum(sum(*input_, cache_creation_.value_or(0)), cache_read_.value_or(0));
+    if (input_) counts.prompt_tokens = *input_ + cache_creation_.value_or(0) + cache_read_.value_or(0);
     counts.prompt.cached_tokens = cache_read_;
     counts.prompt.cache_write_tokens = cache_creation_;
     counts.completion_tokens = output_;
     counts.completion.reasoning_tokens = thinking_;
-    if (counts.prompt_tokens && output_) counts.total_tokens = sum(*counts.prompt_tokens, *output_);
+    if (counts.prompt_tokens && output_) counts.total_tokens = *counts.prompt_tokens + *output_;
     return counts;
 }
 

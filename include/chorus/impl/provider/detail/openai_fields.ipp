@@ -3,6 +3,7 @@
 #include <chorus/json/text.hpp>
 #include <chorus/json/writer.hpp>
 #include <chorus/provider/detail/openai_fields.hpp>
+#include <chorus/provider/detail/token_count.hpp>
 #include <chorus/text.hpp>
 
 #include <algorithm>
@@ -110,15 +111,15 @@ CHORUS_DECL void read_logprobs(json::reader& in, logprobs& out) {
 CHORUS_DECL void read_prompt_details(json::reader& in, usage::prompt_details& out) {
     in.object([&](std::string_view key) {
         if (key == "cached_tokens") {
-            in.read(out.cached_tokens);
+            chorus::detail::read_count(in, out.cached_tokens);
         } else if (key == "cache_write_tokens") {
-            in.read(out.cache_write_tokens);
+            chorus::detail::read_count(in, out.cache_write_tokens);
         } else if (key == "audio_tokens") {
-            in.read(out.audio_tokens);
+            chorus::detail::read_count(in, out.audio_tokens);
         } else if (key == "image_tokens") {
-            in.read(out.image_tokens);
+            chorus::detail::read_count(in, out.image_tokens);
         } else if (key == "text_tokens") {
-            in.read(out.text_tokens);
+            chorus::detail::read_count(in, out.text_tokens);
         }
     });
 }
@@ -126,15 +127,15 @@ CHORUS_DECL void read_prompt_details(json::reader& in, usage::prompt_details& ou
 CHORUS_DECL void read_completion_details(json::reader& in, usage::completion_details& out) {
     in.object([&](std::string_view key) {
         if (key == "reasoning_tokens") {
-            in.read(out.reasoning_tokens);
+            chorus::detail::read_count(in, out.reasoning_tokens);
         } else if (key == "audio_tokens") {
-            in.read(out.audio_tokens);
+            chorus::detail::read_count(in, out.audio_tokens);
         } else if (key == "text_tokens") {
-            in.read(out.text_tokens);
+            chorus::detail::read_count(in, out.text_tokens);
         } else if (key == "accepted_prediction_tokens") {
-            in.read(out.accepted_prediction_tokens);
+            chorus::detail::read_count(in, out.accepted_prediction_tokens);
         } else if (key == "rejected_prediction_tokens") {
-            in.read(out.rejected_prediction_tokens);
+            chorus::detail::read_count(in, out.rejected_prediction_tokens);
         }
     });
 }
@@ -142,17 +143,17 @@ CHORUS_DECL void read_completion_details(json::reader& in, usage::completion_det
 CHORUS_DECL bool read_usage(json::reader& in, usage& out) {
     in.object([&](std::string_view key) {
         if (key == "prompt_tokens") {
-            in.read(out.prompt_tokens);
+            chorus::detail::read_count(in, out.prompt_tokens);
         } else if (key == "completion_tokens") {
-            in.read(out.completion_tokens);
+            chorus::detail::read_count(in, out.completion_tokens);
         } else if (key == "total_tokens") {
-            in.read(out.total_tokens);
+            chorus::detail::read_count(in, out.total_tokens);
         } else if (key == "prompt_tokens_details") {
             read_prompt_details(in, out.prompt);
         } else if (key == "completion_tokens_details") {
             read_completion_details(in, out.completion);
         } else if (key == "prompt_cache_hit_tokens" && !out.prompt.cached_tokens) {
-            in.read(out.prompt.cached_tokens);  // DeepSeek
+            chorus::detail::read_count(in, out.prompt.cached_tokens);  // DeepSeek
         }
     });
     return out.prompt_tokens || out.completion_tokens || out.total_tokens || out.prompt.cached_tokens;

@@ -4,6 +4,7 @@
 #include <chorus/json/writer.hpp>
 #include <chorus/provider/detail/openai_fields.hpp>
 #include <chorus/provider/detail/responses_items.hpp>
+#include <chorus/provider/detail/token_count.hpp>
 #include <chorus/provider/error_response.hpp>
 
 #include <algorithm>
@@ -214,19 +215,19 @@ CHORUS_DECL void read_items(const std::vector<std::string_view>& items, choice& 
 CHORUS_DECL void read_counts(json::reader& in, usage& out) {
     in.object([&](std::string_view key) {
         if (key == "input_tokens") {
-            in.read(out.prompt_tokens);
+            chorus::detail::read_count(in, out.prompt_tokens);
         } else if (key == "output_tokens") {
-            in.read(out.completion_tokens);
+            chorus::detail::read_count(in, out.completion_tokens);
         } else if (key == "total_tokens") {
-            in.read(out.total_tokens);
+            chorus::detail::read_count(in, out.total_tokens);
         } else if (key == "input_tokens_details") {
             in.object([&](std::string_view detail) {
-                if (detail == "cached_tokens") in.read(out.prompt.cached_tokens);
-                if (detail == "cache_write_tokens") in.read(out.prompt.cache_write_tokens);
+                if (detail == "cached_tokens") chorus::detail::read_count(in, out.prompt.cached_tokens);
+                if (detail == "cache_write_tokens") chorus::detail::read_count(in, out.prompt.cache_write_tokens);
             });
         } else if (key == "output_tokens_details") {
             in.object([&](std::string_view detail) {
-                if (detail == "reasoning_tokens") in.read(out.completion.reasoning_tokens);
+                if (detail == "reasoning_tokens") chorus::detail::read_count(in, out.completion.reasoning_tokens);
             });
         }
     });
