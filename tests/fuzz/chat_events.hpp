@@ -7,6 +7,7 @@
 #include <string>
 #include <variant>
 
+#include "fuzz/said_again.hpp"
 #include "fuzz/target.hpp"
 #include "support/describe.hpp"
 
@@ -64,6 +65,7 @@ inline void check_chat_events(const chorus::provider& api, const std::uint8_t* b
     if (!whole.is_failed && answer.choices().size() == 1) {
         require(whole.texts == answer.text(), "the texts of the events are the text of the answer");
     }
+    check_said_again({&api}, answer);
 }
 
 }  // namespace fuzz

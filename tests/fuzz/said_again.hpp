@@ -7,7 +7,6 @@
 
 #include <nlohmann/json.hpp>
 
-#include <memory>
 #include <vector>
 
 #include "fuzz/target.hpp"
@@ -15,14 +14,13 @@
 namespace fuzz {
 
 /// Fails if a request with the answer is no JSON, or is refused by other than its input.
-inline void check_said_again(const std::vector<std::shared_ptr<const chorus::provider>>& apis,
-                             const chorus::chat_response& answer) {
+inline void check_said_again(const std::vector<const chorus::provider*>& apis, const chorus::chat_response& answer) {
     for (const chorus::choice& each : answer.choices()) {
         chorus::chat_request next("m");
         next.user("Why?").add(each.message.to_message());
         for (const chorus::tool_call& call : each.message.tool_calls) next.add(chorus::message::tool(call.id, "42"));
         next.user("And then?");
-        for (const auto& api : apis) {
+        for (const auto* api : apis) {
             const auto encoded = api->encode(next);
             if (encoded) {
                 require(nlohmann::json::accept(encoded->body), "a request that holds an answer is JSON");

@@ -18,14 +18,15 @@ const char* no_environment(const char*) noexcept {
     return nullptr;
 }
 
-const std::vector<std::shared_ptr<const chorus::provider>>& all_apis() {
+const std::vector<const chorus::provider*>& all_apis() {
     using namespace chorus;
-    static const std::vector<std::shared_ptr<const provider>> all = {
+    static const std::array<std::shared_ptr<const provider>, 4> made = {
         openai(&no_environment).api_key("sk-fuzz").make(),
         compatible("http://h/v1").quirks(openai_quirks().think_tags()).make(),
         openai_responses(openai(&no_environment).api_key("sk-fuzz")),
         anthropic(&no_environment).api_key("sk-fuzz").make(),
     };
+    static const std::vector<const provider*> all = {made[0].get(), made[1].get(), made[2].get(), made[3].get()};
     return all;
 }
 
@@ -41,7 +42,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* bytes, std::size_t siz
     if (size == 0) return 0;
     constexpr std::array<int, 4> statuses = {200, 400, 429, 529};
     const auto& apis = all_apis();
-    const auto& api = apis[bytes[0] % apis.size()];
+    const auto* const api = apis[bytes[0] % apis.size()];
     chorus::http::response received;
     received.status = statuses[bytes[0] / 64];
     received.body.assign(reinterpret_cast<const char*>(bytes) + 1, size - 1);

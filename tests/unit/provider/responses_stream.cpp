@@ -212,6 +212,19 @@ TEST(responses_stream, takes_pieces_whose_item_never_began) {
     EXPECT_TRUE(all->message().native.json.empty());
 }
 
+TEST(responses_stream, keeps_no_list_of_items_where_the_end_of_one_brought_none) {
+    const std::string thought = R"({"type":"reasoning","id":"r","encrypted_content":"e","summary":[]})";
+    const auto whole = read_all({done(0, thought), text(1, "Hi"), done(1, message_item), completed()});
+    EXPECT_NE(whole->message().native.json.find("encrypted_content"), std::string::npos);
+    for (const json& nothing : {json::object(), json{{"item", nullptr}}, json{{"item", "x"}}}) {
+        json members{{"output_index", 1}};
+        members.update(nothing);
+        const auto all = read_all({done(0, thought), text(1, "Hi"), event("output_item.done", members), completed()});
+        EXPECT_EQ(all->message().content, "Hi");
+        EXPECT_EQ(all->message().native.json, "") << nothing;
+    }
+}
+
 TEST(responses_stream, does_without_numbers_and_without_types_in_the_data) {
     reading all;
     ASSERT_TRUE(

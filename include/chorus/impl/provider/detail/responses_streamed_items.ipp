@@ -113,7 +113,8 @@ CHORUS_DECL std::string_view streamed_items::rest_of(std::string_view whole, con
 
 CHORUS_DECL void streamed_items::end(std::size_t place, std::string_view json, chat_accumulator& into) {
     item& ended = items_[place];
-    if (!ended.is_open) return;
+    // One that is not shown stays open: a list without it would be no list of what was said.
+    if (!ended.is_open || !json.starts_with('{')) return;
     ended.json = json::repaired(json);
     const output_item whole = read_item(ended.json);
     answer& said = into.message_of(0);
